@@ -108,6 +108,7 @@ class Context:
         from daemons.config.files import read_files
         from daemons.config.house import make_house, words_used
 
+        self._check_configuration()
         files, host = read_files(self.config), self._host or paths.this_host(self.run)
         if words_used(files):
             from daemons.cli.extension_check import check_in_child
@@ -117,6 +118,12 @@ class Context:
         if self._host and not house.hosts:
             raise click.UsageError(f"this house has no hosts, so it has no {self._host!r}")
         return house
+
+    def _check_configuration(self) -> None:
+        """Raise ConfigurationError if there is no configuration file."""
+        if not self.config.exists() and not self.config.is_symlink():
+            remedy = "`house init` writes one to begin with; `--config` names another"
+            raise errors.ConfigurationError([f"{self.config} does not exist. {remedy}"])
 
     def load_own_house(self) -> Any:
         """Read the configuration of this host; raises UsageError if the host has no name yet."""
@@ -129,7 +136,12 @@ class Context:
         return house
 
     def enter_run_directory(self) -> None:
-        """Make the run directory the working directory, and create it if it is missing."""
+        """Make the run directory the working directory, and create it if it is missing.
+
+        Without a run directory and without a configuration there is no house: raises ConfigurationError.
+        """
+        if not self.run.exists():
+            self._check_configuration()
         paths.enter(self.run)
 
     def enter_and_read_roster(self) -> Any:
@@ -140,8 +152,12 @@ class Context:
         from daemons.storage.installed import INSTALLED
         from daemons.supervision import install
 
+        if (self.run / INSTALLED).exists():
+            self.enter_run_directory()
+            return install.installed_roster()
+        roster = self.load_house().roster
         self.enter_run_directory()
-        return install.installed_roster() if INSTALLED.exists() else self.load_house().roster
+        return roster
 
     def select_names(self, roster: Any, names: tuple[str, ...], *more: str) -> list[str]:
         """Return the given names, or all known names if none is given.

@@ -5,8 +5,24 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, install, keys, kiosk, lifecycle, rehearse, send, show, token, watch, why
+from daemons.cli import (
+    hardware,
+    init,
+    install,
+    keys,
+    kiosk,
+    lifecycle,
+    rehearse,
+    send,
+    show,
+    token,
+    watch,
+    why,
+)
 from daemons.cli.context import Context, VerbGroup
+from daemons.cli.surroundings import prepare
+
+CONFIGURATIONS = (Path("config/house.toml"), Path("house.toml"))
 
 
 @click.group(
@@ -16,10 +32,9 @@ from daemons.cli.context import Context, VerbGroup
     "--config",
     type=click.Path(path_type=Path),
     envvar="HOUSE_CONFIG",
-    default=Path("config/house.toml"),
-    show_default=True,
+    default=None,
     show_envvar=True,
-    help="The configuration file.",
+    help="The configuration file.  [default: config/house.toml, or else house.toml]",
 )
 @click.option(
     "--run",
@@ -38,12 +53,19 @@ from daemons.cli.context import Context, VerbGroup
 )
 @click.version_option(__version__, prog_name="house")
 @click.pass_context
-def main(ctx: click.Context, config: Path, run: Path, host: str | None) -> None:
+def main(ctx: click.Context, config: Path | None, run: Path, host: str | None) -> None:
     """Run a home in which every appliance is its own process."""
-    ctx.obj = Context(config, run, host)
+    prepare()
+    ctx.obj = Context(config or default_configuration(), run, host)
+
+
+def default_configuration() -> Path:
+    """Return the configuration file of the working directory: that of the project, or of `house init`."""
+    return next((path for path in CONFIGURATIONS if path.exists()), CONFIGURATIONS[0])
 
 
 for verb in (
+    init.init,
     lifecycle.up,
     lifecycle.down,
     watch.status,

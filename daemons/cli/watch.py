@@ -146,10 +146,10 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     The log of supervisord is shown only if you name it.
     """
     from daemons.cli.remote_logs import RemoteLogs
-    from daemons.cli.terminal.log_time import in_house_time
     from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
+    from daemons.supervision.log_time import in_house_time
 
     context.enter_run_directory()
     local = sorted(file.stem for file in Path("log").glob("*.log"))

@@ -17,7 +17,7 @@ def abilities(driver: type[Driver[Any]], options: Any) -> frozenset[Ability]:
 
 def refusal(driver: type[Driver[Any]], ability: Ability) -> str:
     """Return the end of the sentence that a driver has not an ability: with other options it may have it."""
-    return "cannot with these options" if ability in driver.abilities else "cannot"
+    return "does not have with these options" if ability in driver.abilities else "does not have"
 
 
 def lacking(kind: type[Kind], driver: type[Driver[Any]] | None, options: Any) -> dict[str, str]:
@@ -29,7 +29,7 @@ def lacking(kind: type[Kind], driver: type[Driver[Any]] | None, options: Any) ->
         return {}
     can, word = abilities(driver, options), driver.word
     return {
-        name: f"{name} needs a driver that can {ability}; {format_toml(word)} {refusal(driver, ability)}"
+        name: f'{name} needs the ability "{ability}", which {format_toml(word)} {refusal(driver, ability)}'
         for name, ability in kind.further_needs.items()
         if ability not in can
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import shlex
 import subprocess
 from pathlib import Path
@@ -102,6 +103,23 @@ def configuration(run: Path) -> Path:
     return made
 
 
+LIMITS = (
+    (
+        "minimum number of file descriptors",
+        resource.RLIMIT_NOFILE,
+        "open files in a process",
+        "Raise the limit (`ulimit -n 1024` as root, LimitNOFILE=1024 in a systemd unit), or lower `minfds`",
+    ),
+    (
+        "minimum number of available processes",
+        resource.RLIMIT_NPROC,
+        "processes of this user",
+        "Raise the limit (`ulimit -u 200` as root, LimitNPROC=200 in a systemd unit)",
+    ),
+)
+"""What supervisord says (its set_rlimits_or_exit), the limit, what it counts, and the remedy."""
+
+
 def launch(configuration: Path) -> None:
     """Start supervisord as a daemon; raises SupervisorError with its output if that fails."""
     done = subprocess.run(
@@ -114,4 +132,15 @@ def launch(configuration: Path) -> None:
         text=True,
     )
     if done.returncode != 0:
-        raise SupervisorError(f"supervisord did not start: {done.stdout.strip()}")
+        raise SupervisorError(
+            f"supervisord did not start: {limit_reached(done.stdout) or done.stdout.strip()}"
+        )
+
+
+def limit_reached(output: str) -> str | None:
+    """Return in our words which limit of the system is too low for supervisord.conf; None if none is."""
+    for text, limit, what, remedy in LIMITS:
+        if text in output:
+            most = resource.getrlimit(limit)[1]
+            return f"this system allows {most} {what}, and supervisord.conf asks for more. {remedy}"
+    return None

@@ -18,6 +18,7 @@ from tests.support.house import BREAKFAST
 
 House = Callable[..., Result]
 VERBS = [
+    "init",
     "up",
     "down",
     "status",

@@ -16,7 +16,7 @@ ON = 'turns = { status = true }\ndo = "on"\n'
 RULE = '[[devices.lamp.when]]\ndevice = "other"\n'
 SHELLY = LAMP.replace("gpio.relay = 3\n", "").replace("gpio", "shelly")
 WHITE = SHELLY + 'shelly = { address = "x", component = "light" }\n'
-CANNOT_DIM = 'needs a driver that can dim; "gpio" cannot'
+CANNOT_DIM = 'needs the ability "dim", which "gpio" does not have'
 
 
 def load(tmp_path: Path, text: str) -> House:
@@ -34,22 +34,22 @@ def load(tmp_path: Path, text: str) -> House:
         (
             LAMP + "colour_temperature_kelvin = 2700\n",
             ":5",
-            'colour_temperature_kelvin needs a driver that can tint; "gpio" cannot',
+            'colour_temperature_kelvin needs the ability "tint", which "gpio" does not have',
         ),
         (
             LAMP + 'colour = "red"\n',
             ":5",
-            'colour needs a driver that can colour; "gpio" cannot',
+            'colour needs the ability "colour", which "gpio" does not have',
         ),
         (
             WHITE + "colour_temperature_kelvin = 2700\n",
             ":5",
-            'colour_temperature_kelvin needs a driver that can tint; "shelly" cannot with these options',
+            'needs the ability "tint", which "shelly" does not have with these options',
         ),
         (
             SHELLY + 'shelly.address = "x"\nbrightness_percent = 40\n',
             ":5",
-            'brightness_percent needs a driver that can dim; "shelly" cannot with these options',
+            'brightness_percent needs the ability "dim", which "shelly" does not have with these options',
         ),
         (
             SHELLY.replace("lamp", "plug") + 'shelly = { address = "x", component = "em" }\n',

@@ -22,10 +22,11 @@ import daemons.cli.send  # each fork has these
 import daemons.cli.status  # noqa: F401
 from daemons.cli import main
 from daemons.errors import SupervisorError
-from daemons.supervision import operations, prefork, programs
+from daemons.supervision import operations, prefork
 from tests.support.command_server import MAX_REQUEST_BYTES
 
-LAUNCH = programs.launch
+PATH = "PYTHONPATH"
+"""Only a new interpreter reads it."""
 
 
 def serve(requests: socket.socket) -> None:
@@ -46,27 +47,46 @@ def serve(requests: socket.socket) -> None:
 
 
 def wait_for_command(request: bytes, answer: int, out: int, err: int) -> None:
-    """Fork the command, and wait for it."""
+    """Fork the command, start each supervisord that it asks for, and wait for its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
+        ours.close()
         os.close(answer)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        os.closerange(3, max(out, err, answer) + 1)
-        run_command(*json.loads(request))
+        kept = os.dup2(theirs.fileno(), 3)
+        os.closerange(kept + 1, max(out, err, answer, theirs.fileno()) + 1)
+        run_command(socket.socket(fileno=kept), *json.loads(request))
+    theirs.close()
     os.write(answer, str(pid).encode())
+    while wanted := ours.recv(MAX_REQUEST_BYTES):
+        ours.send(json.dumps(fork_supervisord(*json.loads(wanted))).encode())
     _, status = os.waitpid(pid, 0)
     with suppress(BrokenPipeError):
         os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def run_command(
-    arguments: list[str], environment: dict[str, str], folder: str, forks_supervisord: bool
+    launcher: socket.socket,
+    arguments: list[str],
+    environment: dict[str, str],
+    folder: str,
+    forks_supervisord: bool,
 ) -> None:
     """Become a `house` command; this does not return."""
     code = 1
-    vars(operations)["launch"] = fork_supervisord if forks_supervisord else LAUNCH
+
+    def launch(configuration: Path) -> None:
+        """Ask for a supervisord: this process has loaded code of a house, which a supervisord has not."""
+        launcher.send(json.dumps([str(configuration), dict(os.environ), str(Path.cwd())]).encode())
+        status, printed = json.loads(launcher.recv(MAX_REQUEST_BYTES))
+        if status != 0:
+            raise SupervisorError(f"supervisord did not start: {printed.strip()}")
+
+    if forks_supervisord and environment.get(PATH) == os.environ.get(PATH):
+        vars(operations)["launch"] = launch
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
@@ -85,30 +105,31 @@ def run_command(
         os._exit(code)
 
 
-def fork_supervisord(configuration: Path) -> None:
-    """Do what `launch` does, by a fork instead of a new interpreter."""
+def fork_supervisord(configuration: str, environment: dict[str, str], folder: str) -> tuple[int, str]:
+    """Start supervisord, and return the status of its start, and what it printed until it was a daemon."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.umask(0o077)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
         for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), writer, writer)):
             os.dup2(file, number)
         become_supervisord(configuration)
     os.close(writer)
     with open(reader) as output:  # noqa: PTH123
         printed = output.read()
-    _, status = os.waitpid(pid, 0)
-    if status != 0:
-        raise SupervisorError(f"supervisord did not start: {printed.strip()}")
+    return os.waitpid(pid, 0)[1], printed[-10_000:]
 
 
-def become_supervisord(configuration: Path) -> None:
+def become_supervisord(configuration: str) -> None:
     """Become supervisord; this does not return."""
     code = 1
     try:
         gc.freeze()  # what owned the descriptors that are closed here is never collected
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        sys.argv = [supervisor.supervisord.__file__, "-c", str(configuration)]
+        sys.argv = [supervisor.supervisord.__file__, "-c", configuration]
         setproctitle.setproctitle(" ".join(sys.argv))  # `house down` recognizes supervisord by it
         supervisor.supervisord.main()
         code = 0

@@ -24,7 +24,6 @@ from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.controls import control_of
 from daemons.cli.terminal.keys import Keyboard
-from daemons.cli.terminal.log_time import in_house_time
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
 from daemons.cli.terminal.view import KeyAction, View
@@ -38,6 +37,7 @@ from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop, Timer
 from daemons.storage.installed import INSTALLED_FINGERPRINT
 from daemons.supervision import operations
+from daemons.supervision.log_time import in_house_time
 from daemons.supervision.logs import last_lines
 from daemons.values import printable
 

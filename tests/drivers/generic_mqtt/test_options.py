@@ -93,10 +93,13 @@ def test_an_option_that_cannot_be_is_refused_where_it_stands(
         ({"kind": "cover"}, "cannot move, which a cover needs"),
         ({"kind": "thermostat"}, "cannot regulate, which a thermostat needs"),
         ({"kind": "button"}, "cannot press, which a button needs"),
-        ({"kind": "lamp", "brightness_percent": 40}, "brightness_percent needs a driver that can dim"),
+        (
+            {"kind": "lamp", "brightness_percent": 40},
+            'brightness_percent needs the ability "dim"',
+        ),
         (
             {"kind": "lamp", "when": [{"at": "20:00", "do": "brighter"}]},
-            "brighter needs a driver that can dim",
+            'brighter needs the ability "dim"',
         ),
     ],
 )

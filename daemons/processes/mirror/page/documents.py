@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -22,6 +23,7 @@ from daemons.processes.mirror.screen import Screen, screen
 from daemons.processes.mirror.sentence import Part
 from daemons.processes.mirror.summary import Summary
 from daemons.runtime.clock import uptime
+from daemons.supervision.log_time import in_house_time
 from daemons.values import describe_type, format_toml
 
 encode = msgspec.json.Encoder().encode
@@ -253,13 +255,16 @@ def restricted(status: ProcessStatus) -> ProcessStatus:
 
 
 def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
-    """Return the status of a change with its age as of now, not as of the change."""
+    """Return the status of a change with its age as of now, and with log lines in the house's time."""
+    status = change.status
+    if status.last_lines:
+        zone = ZoneInfo(context.settings.timezone)
+        status = replace(status, last_lines=tuple(in_house_time(line, zone) for line in status.last_lines))
     entry = context.table.entries.get(change.device)
-    age_seconds = change.status.age_seconds
-    if entry is None or age_seconds is None:
-        return change.status
-    heard_at = max(entry.heard_at, change.at_uptime - age_seconds)
-    return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
+    if entry is None or status.age_seconds is None:
+        return status
+    heard_at = max(entry.heard_at, change.at_uptime - status.age_seconds)
+    return replace(status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
 
 
 def describe_commands(kind: type[Kind] | None, peer: Peer) -> dict[str, dict[str, str]]:

@@ -8,7 +8,9 @@ import asyncio
 import os
 import sys
 from collections import Counter
+from datetime import tzinfo
 from http import HTTPStatus
+from zoneinfo import ZoneInfo
 
 from daemons.processes.mirror.page.documents import encode
 from daemons.processes.mirror.page.gate import Gate, check_parameters, forbidden, number
@@ -17,6 +19,7 @@ from daemons.processes.mirror.page.responses import HttpError, Response, json_re
 from daemons.processes.mirror.page.routes import Route
 from daemons.processes.mirror.page.schemas import LogDocument
 from daemons.runtime.rotating_file import log_path
+from daemons.supervision.log_time import in_house_time
 from daemons.supervision.logs import last_lines, read_since
 from daemons.values import printable
 
@@ -37,6 +40,7 @@ class LogRoutes:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._waiting = Counter[str]()
+        self._zone = ZoneInfo(gate.context.settings.timezone)
         self.routes = (Route("GET", "/api/logs/{name}", self._log),)
 
     async def _log(self, request: Request) -> Response:
@@ -52,7 +56,7 @@ class LogRoutes:
         cursor = request.query.get("after", [None])[0]
         if cursor is not None and len(cursor) > MAX_CURSOR_LENGTH:
             raise HttpError(HTTPStatus.BAD_REQUEST, "this cursor is none of this log")
-        document = await asyncio.to_thread(read, name, cursor, most)
+        document = await asyncio.to_thread(read, name, cursor, most, self._zone)
         if not document.lines and wait_seconds and cursor is not None:
             document = await self._wait(request, name, document.cursor, most, wait_seconds)
         return json_response(encode(document))
@@ -72,7 +76,7 @@ class LogRoutes:
                 if (now := identity(name)) == known:
                     continue
                 known = now
-                document = await asyncio.to_thread(read, name, cursor, most)
+                document = await asyncio.to_thread(read, name, cursor, most, self._zone)
                 cursor = document.cursor
                 if document.lines:
                     return document
@@ -83,13 +87,13 @@ class LogRoutes:
         return LogDocument(name=name, lines=(), cursor=cursor, skipped=0)
 
 
-def read(name: str, cursor: str | None, most: int) -> LogDocument:
-    """Return the last lines of a log, or those after a cursor."""
+def read(name: str, cursor: str | None, most: int, zone: tzinfo) -> LogDocument:
+    """Return the last lines of a log, or those after a cursor, with their times in a zone."""
     if cursor is None:
         lines, end = last_lines(name, most), read_since(name, None, 0)[1]
     else:
         lines, end = read_since(name, cursor, sys.maxsize)
-    shown = tuple(printable(line[:MAX_LINE_LENGTH]) for line in lines[-most:])
+    shown = tuple(in_house_time(printable(line[:MAX_LINE_LENGTH]), zone) for line in lines[-most:])
     return LogDocument(name=name, lines=shown, cursor=end, skipped=len(lines) - len(shown))
 
 

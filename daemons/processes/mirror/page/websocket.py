@@ -24,7 +24,7 @@ from daemons.errors import StorageError
 from daemons.processes.mirror.page.auth import Access, AccessPolicy, Account
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
-from daemons.processes.mirror.page.memory_use import memory_use
+from daemons.processes.mirror.page.memory_use import MemoryMeter
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import HttpError
 from daemons.processes.mirror.page.schemas import ReceiptDocument
@@ -43,8 +43,6 @@ SEND_TIMEOUT_SECONDS = 30.0
 POLICY_VIOLATION = 1008
 """A close code (RFC 6455)."""
 BEATS_PER_PING = 15
-BEATS_PER_MEMORY = 5
-"""Every so many beats, the beat contains the memory of the processes."""
 
 
 class CommandMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="command"):
@@ -113,6 +111,7 @@ class WebSocketServer:
         self._loop = asyncio.get_running_loop()
         self._is_wake_scheduled = False
         self._beats = 0
+        self._memory = MemoryMeter()
 
     async def run(self) -> None:
         """Wake the clients after each change, and send them a beat once a second."""
@@ -122,8 +121,8 @@ class WebSocketServer:
             self._access = self._read_access()
             self._server.beat()
             memory = None
-            if self._clients and self._beats % BEATS_PER_MEMORY == 1:
-                memory = await asyncio.to_thread(memory_use, self._context.pids())
+            if self._clients and self._memory.is_due:
+                memory = await asyncio.to_thread(self._memory.measure, self._context.pids())
             beats = {view: self._documents.beat(view, memory) for view in self._views()}
             for client in self._clients:
                 client.beat = beats[client.view]
@@ -144,7 +143,7 @@ class WebSocketServer:
             if number is not None and self._context.changes.after(number) is not None:
                 client.number = number
         # The first message for a client that has missed no change.
-        client.beat = self._documents.beat(view, None)
+        client.beat = self._documents.beat(view, self._memory.latest)
         client.wake.set()
         self._clients.add(client)
         self._context.counters.clients = len(self._clients)

@@ -123,4 +123,5 @@ def test_the_page_says_that_the_mirror_is_lost(page: Window, house: TemporaryHou
     house.house("down")
     page.open(page.evaluate("location.href"))
     page.wait_until("!document.querySelector('house-banner').hidden")
+    page.open("about:blank")
     page.errors.clear()  # Firefox logs each connection that is refused

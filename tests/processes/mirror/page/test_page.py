@@ -86,10 +86,12 @@ def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Pa
     page = window(f"{page_url(slow)}#device/toaster")
     expect(page.locator("html")).to_have_attribute("data-link", "live")
     start = page.locator("house-device [data-command=start]").first
+    receipt = page.locator("house-device .controls-part .receipt")
     start.click()
+    expect(receipt).to_contain_text("applied")
     expect(page.locator("house-device .says")).to_contain_text("toasting")
     start.press("Enter")
-    expect(page.locator("house-device .controls-part .receipt")).to_contain_text("it is already toasting")
+    expect(receipt).to_contain_text("it is already toasting")
 
 
 def test_a_killed_device_is_shown_restarting_and_live_again(

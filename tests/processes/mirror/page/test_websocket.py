@@ -156,7 +156,7 @@ async def test_all_clients_get_the_same_changes(url: str) -> None:
 
 
 async def test_a_beat_is_sent_every_second(url: str) -> None:
-    """The message has the age of every process, and every fifth one the memory."""
+    """The message has the age of every process, and one in 5 s or less often the memory."""
     async with live_client(url) as client:
         await client.receive("house")
         beats = [await client.receive("beat") for _ in range(6)]

@@ -1,7 +1,7 @@
 // @ts-check
 /** A banner for as long as the connection to the mirror is lost. */
 
-import { announce, make, setText } from "./dom.js";
+import { announce, make, setHidden, setText } from "./dom.js";
 import { house } from "./house.js";
 import { t } from "./text.js";
 import { elapsed } from "./words.js";
@@ -25,7 +25,7 @@ export class Banner extends HTMLElement {
   #show() {
     const { heardAt, now, calendar } = house;
     const isHidden = house.isLive || (heardAt == null && performance.now() < PATIENCE_SECONDS * 1000);
-    if (isHidden !== this.hidden) this.hidden = isHidden; // the same value again would be a change, too
+    setHidden(this, isHidden);
     if (isHidden) return;
     const shown =
       heardAt == null

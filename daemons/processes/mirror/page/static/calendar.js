@@ -107,6 +107,16 @@ export class Calendar {
   }
 }
 
+/**
+ * Return the locale of dates and numbers: the house's, unless the page speaks another language than that.
+ * @param {string} locale such as "de-AT"
+ * @param {string} language that of the page, such as "de"
+ */
+export function localeOf(locale, language) {
+  const first = (tag) => tag.split("-")[0].toLowerCase();
+  return language && first(language) !== first(locale) ? language : locale;
+}
+
 function isKnown(attempt) {
   try {
     attempt();

@@ -29,7 +29,25 @@ export function setText(element, text) {
 /** Set the text, and hide the element if there is none. */
 export function setTextOrHide(element, text) {
   setText(element, text ?? "");
-  element.hidden = !text;
+  setHidden(element, !text);
+}
+
+/** Hide or show an element, if that differs: the browser draws again even after the same value. */
+export function setHidden(element, isHidden) {
+  if (element.hidden !== isHidden) element.hidden = isHidden;
+}
+
+/**
+ * Mark an element whose text is English whatever the language of the page is, such as a fault: a screen reader then
+ * pronounces it right, and a page from right to left shows it from left to right.
+ * @template {Element} E
+ * @param {E} element
+ * @param {boolean} [isEnglish]
+ * @returns {E}
+ */
+export function english(element, isEnglish = true) {
+  set(element, "lang", isEnglish ? "en" : null);
+  return element;
 }
 
 /** Set an attribute, if it differs; null removes it. */

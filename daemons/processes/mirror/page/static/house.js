@@ -1,7 +1,7 @@
 // @ts-check
 /** The state of the house: every element of the page reads it from here. */
 
-import { Calendar } from "./calendar.js";
+import { Calendar, localeOf } from "./calendar.js";
 import { Commands } from "./command.js";
 import { Link } from "./link.js";
 
@@ -54,7 +54,7 @@ import { Link } from "./link.js";
 
 /**
  * Its events: `house` (everything may be different), `change` (of one process: `detail` has its `id`, and as `heard`
- * whether the process itself published a state), `beat` (ages and memory), `attention` (the notices or the
+ * whether the process itself published a state; if only measurements have moved, it comes with the next `tick`), `beat` (ages and memory), `attention` (the notices or the
  * sentence are different), `link` (the connection was lost, or is back), and `tick` (once a second, on the second of the
  * mirror's clock).
  */
@@ -87,6 +87,8 @@ class House extends EventTarget {
   #patience = 0;
   /** @type {Map<string, any>} by process, its status from a mirror that has just started and has not heard it yet */
   #unheard = new Map();
+  /** The processes of which only measurements have moved since the latest tick. */
+  #moved = /** @type {Set<string>} */ (new Set());
   #commands = new Commands((message) => this.#link.send(message), () => this.isLive);
 
   open() {
@@ -95,6 +97,9 @@ class House extends EventTarget {
   }
 
   #tick() {
+    const moved = [...this.#moved];
+    this.#moved.clear();
+    for (const id of moved) this.#dispatch("change", { id, heard: true });
     this.#dispatch("tick");
     setTimeout(() => this.#tick(), 1005 - ((this.now * 1000) % 1000));
   }
@@ -159,7 +164,7 @@ class House extends EventTarget {
     this.sentence = sentence;
     this.name = house.name;
     this.host = house.host;
-    this.calendar = new Calendar(house.locale, house.timezone);
+    this.calendar = new Calendar(localeOf(house.locale, document.documentElement.lang), house.timezone);
     this.mirror = mirror;
     this.#message = message;
     const all = (processes) => new Map(Object.entries(processes).map(([id, status]) => [id, process(id, status, at)]));
@@ -197,7 +202,11 @@ class House extends EventTarget {
       if (!now.state) return void this.#unheard.set(device, now);
       this.#unheard.delete(device);
     }
+    const isMoved = heard && known.state != null && UNMOVED.every((name) => known[name] === now[name]);
     Object.assign(known, now, { heard: arrival(at, now.age_seconds) });
+    // Measurements move all the time, and each picture costs as much as that of a press: once a second is enough.
+    if (isMoved) return void this.#moved.add(device);
+    this.#moved.delete(device);
     this.#dispatch("change", { id: device, heard });
   }
 
@@ -251,6 +260,9 @@ const STATUS = [
   ...["presence", "presence_since", "state", "cause", "since", "at", "age_seconds", "boot", "seq", "pid"],
   ...["restarts", "started_at", "reason", "last_lines", "retry_at", "heard"],
 ];
+
+/** The fields of a status that stay the same while only measurements move. */
+const UNMOVED = ["presence", "presence_since", "cause", "since", "boot", "pid", "restarts", "started_at", "reason", "retry_at"];
 
 /** @returns {Process} */
 function process(id, status, at) {

@@ -2,7 +2,7 @@
 /** What the page knows of a measurement: its name, its unit, and how its values are written. */
 
 import { house } from "./house.js";
-import { hasText, t } from "./text.js";
+import { hasText, t, withUnit } from "./text.js";
 import { unitOfField } from "./units.js";
 
 /**
@@ -14,11 +14,14 @@ import { unitOfField } from "./units.js";
  * @property {boolean} isFromZero whether its axis begins at zero
  * @property {boolean} isWhole whether its axis always has the whole range, from 0 to 100
  * @property {boolean} isCounter whether it only grows, so that a graph of it tells little
+ * @property {boolean} isForecast whether it is about a time to come or a whole day: its graph, too, tells little
  */
 
 const COUNTERS = new Set(["energy_watt_hours", "total_cost", "today_kwh", "today_cost", "yesterday_kwh", "yesterday_cost"]);
 const FROM_ZERO = new Set(["W", "Wh", "kWh", "lx", "µg/m³", "A", "mm", "km/h", "m/s"]);
 const WHOLE = new Set(["position_percent", "valve_percent"]);
+const FORECAST = /^(today|tomorrow)_(min_celsius|max_celsius|rain_mm|rain_probability_percent|max_gust_kmh)$/;
+const FORECASTS = new Set(["rain_within_minutes", "rain_probability_percent", "night_min_celsius", "next_in_minutes"]);
 /** A value below it has one digit more. */
 const SMALL = 10;
 
@@ -37,11 +40,12 @@ export function measurement(field, device) {
   return {
     name: hasText(`measurement.${field}`) ? t(`measurement.${field}`) : words.charAt(0).toUpperCase() + words.slice(1),
     unit,
-    format: (value) => [number(value), unit].filter(Boolean).join(" "),
+    format: (value) => withUnit(number(value), unit),
     number,
     isFromZero: FROM_ZERO.has(unit),
     isWhole: WHOLE.has(field),
     isCounter: COUNTERS.has(field),
+    isForecast: FORECASTS.has(field) || FORECAST.test(field),
   };
 }
 

@@ -2,6 +2,7 @@
 /** The values of a state as people read them: a number, its unit, and the words of a phase. */
 
 import { house } from "./house.js";
+import { withUnit } from "./text.js";
 import { unitOfField } from "./units.js";
 import { phaseWord as wordOf, withCause } from "./words.js";
 
@@ -29,7 +30,7 @@ function write(value, digits) {
 
 /** "21.4 °C" */
 export function written({ number, unit }) {
-  return unit ? `${number} ${unit}` : number;
+  return withUnit(number, unit);
 }
 
 /** Return the first of the device's main values that is known; null without one. */

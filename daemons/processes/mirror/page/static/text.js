@@ -4,10 +4,14 @@
 /** @type {Record<string, any>} */
 let texts = {};
 let plural = new Intl.PluralRules("en");
+let isRightToLeft = false;
+/** A placeholder with a unit behind it, such as "{percent} %". */
+const AMOUNT = /\{(\w+)\} (%|°C|µg\/m³|ppm|lx|hPa|kWh)/g;
 
 /** Load the texts that the document names. Before that no text is known: no module may call `t` while it is loaded. */
 export async function loadTexts() {
-  const { lang } = document.documentElement;
+  const { lang, dir } = document.documentElement;
+  isRightToLeft = dir === "rtl";
   const link = /** @type {HTMLLinkElement} */ (document.querySelector("link[as=fetch]"));
   texts = await (await fetch(link.href)).json();
   plural = new Intl.PluralRules(lang);
@@ -29,7 +33,20 @@ export async function loadTexts() {
 export function t(key, values = {}) {
   const found = find(key) ?? key;
   const text = typeof found === "string" ? found : (found[plural.select(Number(values.count))] ?? found.other);
-  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  return text
+    .replace(AMOUNT, (whole, name, unit) => (values[name] == null ? whole : withUnit(values[name], unit)))
+    .replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/**
+ * Return a number with its unit, such as "21.4 °C". A line never breaks between them, and in a text from right to left
+ * they keep their own direction.
+ * @param {string | number} number
+ * @param {string | null} [unit]
+ */
+export function withUnit(number, unit) {
+  const text = unit ? `${number}\u00a0${unit}` : String(number);
+  return isRightToLeft ? `\u2066${text}\u2069` : text;
 }
 
 /** Return whether there is a text for a key. */

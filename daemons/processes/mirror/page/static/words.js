@@ -2,7 +2,7 @@
 /** Texts for durations, ages, states and causes. */
 
 import { house } from "./house.js";
-import { hasText, t } from "./text.js";
+import { hasText, t, withUnit } from "./text.js";
 
 /** "0.3 s", "42 s", "4 min", "2 h 5 min", "3 d" */
 export function span(seconds) {
@@ -40,12 +40,12 @@ export function countdown(seconds) {
 
 /** "850 W" */
 export function watts(value) {
-  return `${house.calendar.number(value)} W`;
+  return withUnit(house.calendar.number(value), "W");
 }
 
 /** "7.0 MB" */
 export function bytes(value) {
-  return `${house.calendar.fixed(value / 1e6)} MB`;
+  return withUnit(house.calendar.fixed(value / 1e6), "MB");
 }
 
 /** Return the word of a phase in the language of the page; a stranger's kind may have a phase without a text. */
@@ -66,19 +66,22 @@ export function label(text) {
 
 /** Return the phase of a device with its measurements, or null if it has no phase. */
 export function phase(process) {
-  if (process.control?.takes === "number") return valueOf(process);
   const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
+  if (process.control?.takes === "number" && !TOLD.has(process.control.field)) return valueOf(process);
   if (!word) return word;
   const text = withCause(phaseWord(word), process.state);
   const percent = house.calendar.number(bright);
   return [status && bright != null ? t("state.at_brightness", { phase: text, percent }) : text, ...measured(process.state)].join(" · ");
 }
 
+/** The numbers that are told beside a phase. A device with another one is only a number. */
+const TOLD = new Set(["brightness_percent", "position_percent", "target_celsius"]);
+
 /** Return the value of a device that is a number, with its unit: "21.5 °C". */
 function valueOf({ control, state }) {
   const value = state?.[control.field];
-  return value == null ? null : [house.calendar.precise(value), control.unit].filter(Boolean).join(" ");
+  return value == null ? null : withUnit(house.calendar.precise(value), control.unit);
 }
 
 /** Further measurements of a sensor; each has a text with its unit. */
@@ -100,7 +103,7 @@ function measured(state) {
     ...AIR.map((field) => state[field] != null && amount(field, calendar.number(state[field]))),
     open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
     used != null && amount("kwh_today", calendar.hundredth(used)),
-    cost != null && amount("today", [calendar.hundredth(cost), currency].filter(Boolean).join(" ")),
+    cost != null && amount("today", withUnit(calendar.hundredth(cost), currency)),
     days !== "every day" && days,
     since != null && amount("since", calendar.moment(since, house.now)),
   ].filter(Boolean);

@@ -2,7 +2,7 @@
 /** The strip of the alarms: full width, on every view, until a person has acknowledged them. */
 
 import { AlarmSound } from "./alarm_sound.js";
-import { announce, arrange, draw, make, set, setText, setTextOrHide } from "../dom.js";
+import { announce, arrange, draw, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { noticeText } from "./notice.js";
 import { hasText, t } from "../text.js";
@@ -41,14 +41,14 @@ export class Attention extends HTMLElement {
     const byKey = new Map(alarms.map((alarm) => [key(alarm), alarm]));
     for (const one of this.#silenced) if (!byKey.has(one)) this.#silenced.delete(one);
 
-    this.hidden = !alarms.length;
+    setHidden(this, !alarms.length);
     set(this, "data-count", Math.min(ringing.length, 4));
     arrange(this.#alarms, ringing.map(key), (which) => this.#row(which));
     for (const row of /** @type {HTMLElement[]} */ ([...this.#alarms.children])) {
       const alarm = byKey.get(row.dataset.key ?? "");
       if (alarm) this.#update(row, alarm);
     }
-    this.#known.hidden = !known.length;
+    setHidden(this.#known, !known.length);
     arrange(this.#known, known.map(key), () => make("li"));
     known.forEach((alarm, i) => setText(this.#known.children[i], `${noticeText(alarm)} · ${t("attention.seen")}`));
 
@@ -76,7 +76,7 @@ export class Attention extends HTMLElement {
     setText(row.querySelector(".what"), word);
     setText(row.querySelector(".where"), [where, ...more].filter(Boolean).join(" · "));
     const button = row.querySelector("button");
-    button.hidden = !mayAcknowledge(device);
+    setHidden(button, !mayAcknowledge(device));
     setText(button, t(house.isLive ? "attention.acknowledge" : "attention.silence"));
     set(button, "aria-label", `${button.textContent}: ${word}, ${values.name}`);
   }

@@ -6,7 +6,7 @@ import { Swatch } from "../mirror/swatch.js";
 import { commandForm } from "./command_form.js";
 import { Dial, scales } from "./dial.js";
 import { word } from "./words.js";
-import { announce, make, set, setText } from "../dom.js";
+import { announce, make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 import { label, receipt } from "../words.js";
@@ -31,7 +31,7 @@ export class Controls {
 
   update(device) {
     this.#build(device);
-    this.element.hidden = !Object.keys(device.commands).length;
+    setHidden(this.element, !Object.keys(device.commands).length);
     const isRunning = house.isLive && !["stopped", "failed"].includes(device.presence);
     for (const dial of this.#dials) dial.show(device, isRunning);
     for (const swatch of this.#swatches) swatch.show(device);

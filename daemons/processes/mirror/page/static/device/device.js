@@ -8,6 +8,7 @@ import { Facts } from "./facts.js";
 import { Head } from "./head.js";
 import { Log } from "./log.js";
 import { Graphs } from "./graphs.js";
+import { Outlook } from "./outlook.js";
 import { Process } from "./process.js";
 import { Rules } from "./rules.js";
 import { Trouble } from "./trouble.js";
@@ -40,7 +41,7 @@ export class Device extends HTMLElement {
     house.addEventListener("house", () => this.#refresh());
     house.addEventListener("change", ({ detail }) => this.#onChange(detail));
     house.addEventListener("beat", () => this.#each("beat"));
-    house.addEventListener("tick", () => this.checkVisibility() && this.#each("tick"));
+    house.addEventListener("tick", () => document.documentElement.dataset.shown === "device" && this.#each("tick"));
     house.addEventListener("link", () => this.#refresh());
     document.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -72,7 +73,7 @@ export class Device extends HTMLElement {
 
   #build(device) {
     const { id } = device;
-    const left = [new Controls(device), new Why(device)];
+    const left = [new Outlook(device), new Controls(device), new Why(device)];
     const right = [new Graphs(device), new Rules(device), new Log(device), new Process(device), new Facts(device), new Editor(device)];
     const top = [new Head(device, this.#back), new Trouble(device)];
     this.#parts = [...top, ...left, ...right];

@@ -5,7 +5,7 @@ import { argument, stride } from "./argument.js";
 import { word } from "./words.js";
 import { make, set, setText } from "../dom.js";
 import { house } from "../house.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 import { label as labelWord } from "../words.js";
 
 /** A person presses a button several times: the command is sent after the last press. */
@@ -113,7 +113,7 @@ export class Dial {
 
   #draw(value) {
     const { lowest, highest, unit } = this.#scale;
-    const text = value == null ? t("device.not_known") : [house.calendar.precise(value), unit].filter(Boolean).join(" ");
+    const text = value == null ? t("device.not_known") : withUnit(house.calendar.precise(value), unit);
     set(this.element, "data-unknown", value == null ? "" : null);
     setText(this.#value, text);
     set(this.#input, "aria-valuetext", text);

@@ -1,11 +1,11 @@
 // @ts-check
 /** What the hardware of a device is: manufacturer, model, firmware, addresses, signal and battery. */
 
-import { arrange, make, set, setText } from "../dom.js";
+import { arrange, make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 
-const number = (unit) => (value) => `${house.calendar.precise(value)} ${unit}`.trim();
+const number = (unit) => (value) => withUnit(house.calendar.precise(value), unit);
 const yes = (value) => t(value ? "device.yes" : "device.no");
 
 /** The fields of a state about the hardware, and how each is written. @type {Record<string, (value: any) => string>} */
@@ -22,7 +22,7 @@ const FIELDS = {
   current_amperes: number("A"),
   power_factor: number(""),
   device_temperature_celsius: number("°C"),
-  energy_watt_hours: (value) => `${house.calendar.tenth(value / 1000)} kWh`,
+  energy_watt_hours: (value) => withUnit(house.calendar.tenth(value / 1000), "kWh"),
   starts: number(""),
   reachable: yes,
   confirmed: yes,
@@ -41,7 +41,7 @@ export class Facts {
 
   update({ state }) {
     const known = state ?? {};
-    this.element.hidden = TELLING.every((field) => known[field] == null);
+    setHidden(this.element, TELLING.every((field) => known[field] == null));
     const fields = Object.keys(FIELDS).filter((field) => known[field] != null);
     arrange(this.#list, fields, (field) => make("div", {}, make("dt", {}, t(`device_facts.${field}`)), make("dd")));
     fields.forEach((field, i) => {

@@ -1,14 +1,14 @@
 // @ts-check
 /** The graphs of a device: its states and its measurements over time. */
 
-import { make } from "../dom.js";
+import { make, setHidden } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
 export class Graphs {
   constructor(device) {
     this.element = make("section", { class: "part over-time", "aria-label": t("device.over_time") }, make("h2", {}, t("device.over_time")));
-    this.element.hidden = !house.devices.has(device.id);
+    setHidden(this.element, !house.devices.has(device.id));
     if (!this.element.hidden) this.#load(device.id);
   }
 

@@ -1,11 +1,11 @@
 // @ts-check
 /** The head of a device's page: the ways to other pages, the name, the mark, and what the device does now. */
 
-import { make, set, setText, setTextOrHide } from "../dom.js";
+import { english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Mark } from "../mark.js";
 import { kindName } from "./words.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 import { absence, countdown, look, lost, past, phase, progress, watts } from "../words.js";
 
 export class Head {
@@ -42,15 +42,16 @@ export class Head {
     set(this.element, "data-presence", presence);
     set(this.element, "data-look", appearance);
     const way = isLive ? progress(device) : null;
-    const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
+    const middle = appearance !== "working" || !way ? "" : way.left == null ? withUnit(Math.round(way.percent), "%") : countdown(way.left);
     this.#mark.show(appearance, way, middle);
     setText(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? (device.kind ? t("device.no_state") : t("device.runs")));
     setText(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
     setTextOrHide(this.#note, isLive ? device.state?.fault : device.kind ? past(device) : null);
+    english(this.#note, isLive);
   }
 
   #link(link, device, key) {
-    link.hidden = !device;
+    setHidden(link, !device);
     if (!device) return;
     set(link, "href", `#device/${encodeURIComponent(device.id)}`);
     set(link, "aria-label", t(key, { name: device.name }));

@@ -2,7 +2,7 @@
 /** The log of a process, live while it is unfolded. */
 
 import { path, request, RequestError } from "./request.js";
-import { make, setTextOrHide, set } from "../dom.js";
+import { english, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
@@ -32,7 +32,7 @@ export class Log {
 
   /** @param {import("./account.js").Rights} rights */
   allow({ manage, sees_everything: isAll }) {
-    this.element.hidden = !manage || !isAll || Boolean(house.process(this.#id)?.elsewhere);
+    setHidden(this.element, !manage || !isAll || Boolean(house.process(this.#id)?.elsewhere));
   }
 
   close() {
@@ -68,7 +68,7 @@ export class Log {
     const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PIXELS;
     if (skipped) box.append(make("p", { class: "hint" }, t("device_log.skipped", { count: skipped })));
     for (const line of lines) {
-      const row = make("p", {}, line);
+      const row = english(make("p", {}, line));
       set(row, "data-level", line.match(LEVELS)?.[1] ?? null);
       box.append(row);
     }

@@ -63,6 +63,8 @@ function part(title, ...children) {
 function differenceText({ key, old, new: now }) {
   const [, other, field] = key.match(/^peers\.(\w+)\.(.+)$/) ?? [];
   if (other) return t("device_plan.peer", { name: nameOf(other), key: field, old: valueText(old), new: valueText(now) });
+  const [, rule, part] = key.match(/^when\[(\d+)\]\.?(.*)$/) ?? [];
+  if (rule) return t("device_plan.rule", { number: Number(rule) + 1, key: part, old: valueText(old), new: valueText(now) });
   return t("device_plan.difference", { key, old: valueText(old), new: valueText(now) });
 }
 

@@ -5,7 +5,7 @@ import { Refresh } from "./refresh.js";
 import { path, request, RequestError } from "./request.js";
 import { declinedText } from "./why.js";
 import { ago, nameOf } from "./words.js";
-import { make, setText, setTextOrHide } from "../dom.js";
+import { english, make, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
@@ -61,17 +61,17 @@ export class Rules {
     if (!house.devices.has(this.#id)) return;
     try {
       const { rules, hidden = 0 } = await request(path("rules", this.#id), { signal });
-      this.element.hidden = !rules.length && !hidden;
+      setHidden(this.element, !rules.length && !hidden);
       const own = rules.filter(({ made_by: maker }) => !maker);
       const made = rules.filter(({ made_by: maker }) => maker);
       this.#list.replaceChildren(...own.map(item));
-      this.#made.hidden = !made.length;
+      setHidden(this.#made, !made.length);
       setText(this.#count, t("device_rules.made", { count: made.length }));
       this.#madeList.replaceChildren(...made.map(item));
       setTextOrHide(this.#message, hidden ? t("device_rules.hidden", { count: hidden }) : null);
     } catch (error) {
       if (signal.aborted) return;
-      this.element.hidden = error instanceof RequestError && error.status === 404;
+      setHidden(this.element, error instanceof RequestError && error.status === 404);
       setTextOrHide(this.#message, /** @type {Error} */ (error).message);
     }
   }
@@ -88,5 +88,5 @@ function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired,
       ]
     : [["last", t("device_rules.elsewhere")]];
   const list = facts.filter(([, fact]) => fact).map(([name, fact]) => make("div", { class: name }, make("dt", {}, t(`device_rules.${name}`)), make("dd", {}, fact)));
-  return make("li", {}, make("p", { class: "rule" }, make("q", {}, text), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list));
+  return make("li", {}, make("p", { class: "rule" }, english(make("q", {}, text)), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list));
 }

@@ -3,7 +3,7 @@
 
 import { Action } from "./action.js";
 import { sentence } from "./request.js";
-import { make, set, setText, setTextOrHide } from "../dom.js";
+import { english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 import { absence, failure } from "../words.js";
@@ -12,7 +12,7 @@ const ACTIONS = /** @type {const} */ ({ stopped: "start", failed: "restart" });
 
 export class Trouble {
   #text = make("p", { class: "what" });
-  #lines = make("pre");
+  #lines = english(make("pre"));
   #outcome = make("p", { class: "receipt" });
   #buttons = make("div", { class: "buttons" });
   #action = "";
@@ -33,7 +33,7 @@ export class Trouble {
 
   update(device) {
     const presence = house.presence(device);
-    this.element.hidden = !(presence in ACTIONS);
+    setHidden(this.element, !(presence in ACTIONS));
     set(this.element, "data-presence", presence);
     if (this.element.hidden) return this.#offer("");
     this.tick(device);

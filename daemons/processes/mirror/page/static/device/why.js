@@ -4,7 +4,7 @@
 import { Refresh } from "./refresh.js";
 import { path, request, sentence } from "./request.js";
 import { ago, nameOf } from "./words.js";
-import { make, set, setTextOrHide } from "../dom.js";
+import { english, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
 import { hasText, t } from "../text.js";
@@ -31,7 +31,7 @@ export class Why {
 
   /** @param {import("./account.js").Rights} rights */
   allow({ sees_everything: isAllowed }) {
-    this.element.hidden = !isAllowed || !house.devices.has(this.#id);
+    setHidden(this.element, !isAllowed || !house.devices.has(this.#id));
     const device = house.process(this.#id);
     if (device) this.update(device);
   }
@@ -68,7 +68,7 @@ export class Why {
     setTextOrHide(this.#message, steps.length ? null : t("device_why.none"));
     set(this.#chain, "data-old", null);
     this.#chain.replaceChildren(...steps.map((step, i) => item(step, i === steps.length - 1)));
-    this.#not.hidden = !declined.length;
+    setHidden(this.#not, !declined.length);
     const entries = declined.map((one) => make("li", {}, make("p", {}, declinedText(one)), rule(one), make("p", { class: "when" }, ago(one.at))));
     const rest = entries.slice(LISTED);
     this.#declined.replaceChildren(...entries.slice(0, LISTED));
@@ -88,12 +88,12 @@ function item(step, isLast) {
   ];
   if (step.rule) parts.push(rule(step.rule));
   for (const condition of step.rule?.conditions ?? []) parts.push(make("p", { class: "condition", "data-met": String(condition.met) }, conditionText(condition)));
-  for (const [at, text] of step.later) parts.push(make("p", { class: "later" }, t("device_why.then", { change: hasText(`phases.${text}`) ? phaseWord(text) : text, moment: calendar.moment(at, now) })));
+  for (const [at, text] of step.later) parts.push(make("p", { class: "later" }, t("device_why.then", { change: laterText(text, step.device), moment: calendar.moment(at, now) })));
   return make("li", {}, ...(step.missing ? [make("p", { class: "hint" }, t("device_why.missing"))] : []), ...parts);
 }
 
 function rule({ text, place }) {
-  return text ? make("p", { class: "rule" }, make("q", {}, text), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
+  return text ? make("p", { class: "rule" }, english(make("q", {}, text)), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
 }
 
 /** Return what changed: "off → on", "Battery 12 %", or else the server's words. */
@@ -102,6 +102,13 @@ function changeText({ change, fields, device }) {
   if (!phase) return valuesText(fields ?? {}, device) || (hasText(`phases.${change}`) ? phaseWord(change) : change);
   const [before, after] = phase.map((each) => (each == null ? null : phaseWord(each)));
   return before == null ? (after ?? change) : t("device_why.change", { before, after: after ?? t("device.not_known") });
+}
+
+/** Return a later change in words: a phase, or values such as "on_count 2, brightness_percent 50". */
+function laterText(text, device) {
+  if (hasText(`phases.${text}`)) return phaseWord(text);
+  const values = text.split(", ").map((part) => part.match(/^(\w+) (-?\d+(?:\.\d+)?)$/));
+  return values.every(Boolean) ? valuesText(Object.fromEntries(values.map(([, name, value]) => [name, [null, Number(value)]])), device) : text;
 }
 
 function valuesText(fields, device) {

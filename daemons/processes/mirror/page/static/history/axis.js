@@ -1,7 +1,7 @@
 // @ts-check
 /** The time axis: marks at round times of the house's clock, the present, and the time under the pointer. */
 
-import { arrange, make, set, setText } from "../dom.js";
+import { arrange, make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
 
 const MINUTE = 60;
@@ -47,13 +47,13 @@ export class TimeAxis {
         if (parent === this.#texts) setText(mark, text);
       });
     }
-    this.#now.hidden = now > to;
+    setHidden(this.#now, now > to);
     place(this.#now, now);
   }
 
   /** Show the time under the pointer, or none. */
   point(at, { from, to, now, width }) {
-    this.#time.hidden = at == null || at < from || at > to;
+    setHidden(this.#time, at == null || at < from || at > to);
     if (at == null || this.#time.hidden) return;
     const { calendar } = house;
     const clock = (to - from) / width > FINE_SECONDS ? calendar.minute(at) : calendar.time(at);

@@ -100,6 +100,7 @@ export class Bars {
     bar.style.setProperty("width", `${width.toFixed(1)}px`);
     const sort = appearance(item);
     set(bar, "data-sort", sort);
+    set(bar, "data-why", sort === "unknown" ? item.phase : null);
     set(bar, "data-pattern", sort === "busy" ? pattern(item.phase) : null);
     set(bar, "aria-label", describe(item, this.#causes).join(", "));
     const word = WORDLESS.has(sort) ? "" : (item.fault ?? phaseWord(item.phase));

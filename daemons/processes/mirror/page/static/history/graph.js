@@ -1,9 +1,10 @@
 // @ts-check
 /** A graph of one measurement over time: the mean as a line, and a band from the lowest to the highest value. */
 
-import { draw, make, set, setTextOrHide } from "../dom.js";
+import { draw, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { followGestures, followPointer } from "./gestures.js";
 import { measurement } from "../measurement.js";
+import { BEFORE } from "./record.js";
 import { scale } from "./scale.js";
 import { t } from "../text.js";
 
@@ -13,8 +14,6 @@ const TICK_REM = 1.35;
 const MOST_SHIFT = 0.5;
 /** A narrower span that is not known cannot be seen. */
 const LEAST_PIXELS = 1;
-/** Why the states are not known before the first of them: a measurement may be known for longer. */
-const BEFORE = "before";
 /** A graph is so high in its own units, whatever its height on the screen. */
 const HEIGHT = 100;
 
@@ -91,12 +90,12 @@ export class Graph {
     const { from, to, now } = this.#window;
     const found = at == null || at < from || at > Math.min(to, now) ? null : this.#find(at);
     this.#at = at;
-    this.#cursor.hidden = at == null || at < from || at > to;
+    setHidden(this.#cursor, at == null || at < from || at > to);
     if (at == null || this.#cursor.hidden) return;
     const part = (at - from) / (to - from);
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
     this.#cursor.classList.toggle("late", part > 0.5);
-    this.#dot.hidden = !found;
+    setHidden(this.#dot, !found);
     setTextOrHide(this.#text, this.reading(at));
     if (found) this.#dot.style.top = `${this.#y(found[2])}%`;
   }
@@ -192,8 +191,10 @@ export class Graph {
     this.#gaps.replaceChildren(...gaps(unknown ?? [], spans, first).filter((gap) => gap[1] - gap[0] >= LEAST_PIXELS).map(([left, end]) => hatch(left, end)));
 
     function* gaps(unknown, spans, first) {
+      // A measurement may be known for longer than the states. Before the first record, nothing is drawn.
+      const begins = unknown.find(({ why }) => why === BEFORE)?.to ?? -Infinity;
       for (const { from: since, to, why } of unknown) if (why !== BEFORE) yield [x(since), x(to ?? Infinity)];
-      if (spans.length) yield [x(-Infinity), spans[0].x];
+      if (spans.length) yield [x(begins), spans[0].x];
       for (const { x: left, end, mean } of spans) if (mean == null) yield [left, end];
     }
   }

@@ -5,6 +5,7 @@ import { TimeAxis } from "./axis.js";
 import { make, set, setText, setTextOrHide } from "../dom.js";
 import { followGestures, followKey, followPointer } from "./gestures.js";
 import { house } from "../house.js";
+import { beginning } from "./record.js";
 import { Row } from "./row.js";
 import { Source } from "./source.js";
 import { t } from "../text.js";
@@ -13,7 +14,7 @@ import { SPANS, Viewport } from "./viewport.js";
 import { span } from "../words.js";
 
 /** While time passes, the graphs are drawn again when they would move by so many pixels. */
-const LEAST_PIXELS = 1;
+const LEAST_PIXELS = 2;
 
 export class Graphs extends HTMLElement {
   static observedAttributes = ["device"];
@@ -97,7 +98,7 @@ export class Graphs extends HTMLElement {
   }
 
   #tick() {
-    if (house.heardAt == null || !this.checkVisibility()) return;
+    if (house.heardAt == null || document.documentElement.dataset.shown !== "device" || !this.checkVisibility()) return;
     this.#viewport.follow();
     this.#source.tick(this.#wish);
     const moved = (Math.abs(this.#viewport.to - this.#drawnTo) / this.#viewport.length) * this.#axis.marks.clientWidth;
@@ -112,7 +113,8 @@ export class Graphs extends HTMLElement {
     const { record, isLoading, problem } = this.#source;
     this.#isDirty = false;
     this.#drawnTo = to;
-    setText(this.#range, `${calendar.day(from)}, ${calendar.minute(from)} – ${follows ? t("history.now") : calendar.moment(to, now)} · ${span(length)}`);
+    const until = follows ? t("history.now") : calendar.moment(to, now);
+    setText(this.#range, [`${calendar.day(from)}, ${calendar.minute(from)} – ${until}`, span(length), beginning(record, from)].filter(Boolean).join(" · "));
     this.#spans.forEach((each, i) => set(each, "aria-pressed", follows && Object.values(SPANS)[i] === length));
     setTextOrHide(this.#trouble, problem);
     const isCovered = this.#source.covers(this.#wish);

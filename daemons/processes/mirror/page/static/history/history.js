@@ -7,6 +7,7 @@ import { followKey } from "./gestures.js";
 import { house } from "../house.js";
 import { HistoryList } from "./list.js";
 import { legend } from "./legend.js";
+import { beginning } from "./record.js";
 import { historyQuery, Source } from "./source.js";
 import { t } from "../text.js";
 import { Timeline } from "./timeline.js";
@@ -14,7 +15,7 @@ import { SPANS, Viewport } from "./viewport.js";
 import { span } from "../words.js";
 
 /** While time passes, the timeline is drawn again when it would move by so many pixels. */
-const LEAST_PIXELS = 1;
+const LEAST_PIXELS = 2;
 const TABLE_POINTS = 2000;
 
 export class History extends HTMLElement {
@@ -56,7 +57,7 @@ export class History extends HTMLElement {
   }
 
   get #isVisible() {
-    return house.heardAt != null && this.checkVisibility();
+    return house.heardAt != null && document.documentElement.dataset.shown === "history";
   }
 
   get #wish() {
@@ -94,7 +95,7 @@ export class History extends HTMLElement {
     this.#drawnTo = to;
     const until = follows ? t("history.now") : calendar.moment(to, now);
     const since = length > 2 * SPANS.day ? calendar.day(from) : `${calendar.day(from)}, ${calendar.minute(from)}`;
-    setText(this.#range, `${since} – ${until} · ${span(length)}`);
+    setText(this.#range, [`${since} – ${until}`, span(length), beginning(record, from)].filter(Boolean).join(" · "));
     this.#spans.forEach((each, i) => set(each, "aria-pressed", follows && Object.values(SPANS)[i] === length));
     setTextOrHide(this.#trouble, problem);
     const isCovered = this.#source.covers(this.#wish);

@@ -1,6 +1,7 @@
 // @ts-check
 /** The loaded history, continued with the changes since. */
 
+import { house } from "../house.js";
 import { t } from "../text.js";
 import { phaseWord } from "../words.js";
 
@@ -27,6 +28,11 @@ import { phaseWord } from "../words.js";
  * @property {number} version it grows when the items change
  */
 
+/** Why nothing is known of a time before the first record. */
+export const BEFORE = "before";
+/** A house that starts has so long until the recorder and the processes run. */
+const FIRST_SECONDS = 30;
+
 export class Record {
   /** @type {Map<string, Row>} */
   rows = new Map();
@@ -41,10 +47,15 @@ export class Record {
     this.until = answer.until;
     this.resolution = answer.resolution_seconds;
     this.causes = answer.causes;
-    for (const [id, { stretches, measurements, processes, unknown, energy }] of Object.entries(answer.devices)) {
+    /** When the first record of any of the devices begins; `since` if there are earlier ones. */
+    this.begins = Infinity;
+    for (const [id, { stretches, measurements, processes, unknown: all, energy }] of Object.entries(answer.devices)) {
+      const before = all.find(({ why }) => why === BEFORE);
+      const unknown = before ? [before, ...after(all, before.to)] : all;
+      this.begins = Math.min(this.begins, before?.to ?? this.since);
       const items = [
         ...stretches.map((stretch) => item(id, stretch)),
-        ...outages(id, processes),
+        ...outages(id, processes, before?.to),
         ...unknown.map(({ from, to, why }) => span(id, "unknown", why, from, to)),
       ];
       this.rows.set(id, { items: items.sort((a, b) => a.from - b.from), measurements, unknown, energy, version: 0 });
@@ -114,10 +125,18 @@ function span(device, sort, phase, from, to, cause = null) {
   return { sort, device, from, to, phase, isQuiet: false, isReady: false, fault: null, cause, state: {} };
 }
 
-/** Return the outages of a process: from each end to the next start. */
-function outages(device, processes) {
+/** Return the times after a moment, without those that hardly reach beyond it. */
+function after(times, moment) {
+  const late = times.filter(({ to }) => to == null || to - moment > FIRST_SECONDS);
+  return late.map((each) => ({ ...each, from: Math.max(each.from, moment) }));
+}
+
+/** Return the outages of a process: from each end to the next start. The first start of all ends none. */
+function outages(device, processes, begins = -Infinity) {
   const found = [];
-  for (const { at, life, reason } of processes ?? []) {
+  const all = processes ?? [];
+  const isFirst = all[0]?.life === "restarting" && all[0].at - begins < FIRST_SECONDS;
+  for (const { at, life, reason } of isFirst ? all.slice(1) : all) {
     const open = found.at(-1);
     if (open?.to == null && open?.phase === life) continue;
     if (open && open.to == null) open.to = at;
@@ -129,6 +148,13 @@ function outages(device, processes) {
 /** Return whether two states are the same but for measurements, which change all the time. */
 function isSame(a, b) {
   return ["phase", "status", "ready", "fault", "brightness_percent", "reachable"].every((name) => (a[name] ?? null) === (b[name] ?? null));
+}
+
+/** Return since when there are records, if that is in sight. */
+export function beginning(record, from) {
+  const { calendar, now } = house;
+  const isSeen = record && record.begins > from && record.begins < now;
+  return isSeen ? t("history.recorded_since", { moment: calendar.moment(record.begins, now) }) : "";
 }
 
 /** Return what an item is, in words. */

@@ -3,7 +3,7 @@
 
 import { Bars } from "./bars.js";
 import { Days, showsDays } from "./days.js";
-import { arrange, make, set, setText, setTextOrHide } from "../dom.js";
+import { arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { Graph } from "./graph.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
@@ -50,7 +50,8 @@ export class Row {
     this.#row = record.rows.get(this.#id) ?? NOTHING;
     const { measurements, energy } = this.#row;
     this.bars.show(this.#row, record.causes, window);
-    const fields = Object.keys(measurements).filter((field) => values == null ? !measurement(field).isCounter : field === values);
+    const known = inOrder(Object.keys(measurements), house.devices.get(this.#id)?.state);
+    const fields = known.filter((field) => (values == null ? isTelling(measurement(field)) : field === values));
     const hasDays = energy.some(({ kwh }) => kwh > LEAST_KWH) && showsDays(window) && (values == null || ENERGY.has(values));
     const today = energy.at(-1);
     const isToday = today && today.kwh > LEAST_KWH && today.from <= window.now && window.now < today.to;
@@ -77,6 +78,16 @@ export class Row {
   }
 }
 
+function isTelling({ isCounter, isForecast }) {
+  return !isCounter && !isForecast;
+}
+
+/** Return measurements in the order in which the state of their device has them. */
+function inOrder(fields, state) {
+  const order = Object.keys(state ?? {});
+  return fields.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+}
+
 /** A cursor with a text over a drawing. */
 class Reading {
   #text = make("span", { class: "reading" });
@@ -87,7 +98,7 @@ class Reading {
   }
 
   show(at, { from, to }, text) {
-    this.#cursor.hidden = at == null || at < from || at > to;
+    setHidden(this.#cursor, at == null || at < from || at > to);
     if (this.#cursor.hidden) return;
     const part = (at - from) / (to - from);
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;

@@ -1,7 +1,7 @@
 // @ts-check
 /** The next events of a calendar, by day. */
 
-import { make } from "../dom.js";
+import { make, setHidden } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
@@ -21,7 +21,7 @@ export class Agenda {
     const items = events.slice(0, MOST_EVENTS).map(({ when, title }) => make("li", {}, make("span", { class: "when" }, when), " ", make("span", { class: "title" }, title)));
     if (more > 0) items.push(make("li", { class: "more" }, t("rooms.more", { count: more })));
     this.element.replaceChildren(...items);
-    this.element.hidden = !items.length;
+    setHidden(this.element, !items.length);
   }
 }
 

@@ -2,15 +2,16 @@
 /** The card of a device: its state, its presence, its values, and its controls. */
 
 import { Button, Buttons, Input } from "./control.js";
-import { announce, make, setText, setTextOrHide, set } from "../dom.js";
+import { announce, english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Mark } from "../mark.js";
+import { noticeText } from "../attention/notice.js";
 import { panelOf } from "./panel.js";
 import { mainReading, phaseWord, readings, written } from "../reading.js";
 import { Slider, Steps, isScale } from "./slider.js";
 import { Spark } from "./spark.js";
 import { Swatch } from "./swatch.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
 const RECEIPT_SECONDS = 12;
@@ -34,8 +35,8 @@ export class Card extends HTMLElement {
   #number = make("span", { class: "number" });
   #unit = make("span", { class: "unit" });
   #spark = new Spark();
-  #value = make("p", { class: "value" }, this.#spark.element, make("span", {}, this.#number, " ", this.#unit));
-  #lines = make("pre");
+  #value = make("p", { class: "value" }, this.#spark.element, make("span", { dir: "ltr" }, this.#number, " ", this.#unit));
+  #lines = english(make("pre"));
   #log = make("details", { class: "log" }, make("summary", {}, t("card.log")), this.#lines);
   #receipt = make("p", { class: "receipt" });
   #mend = make("a", { class: "control", hidden: "" });
@@ -91,18 +92,24 @@ export class Card extends HTMLElement {
     set(this, "data-alarm", house.notices(device.id).some(({ level }) => level === "alarm") ? "" : null);
 
     const way = isLive ? progress(device) : null;
-    const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
+    const middle = appearance !== "working" || !way ? "" : way.left == null ? withUnit(Math.round(way.percent), "%") : countdown(way.left);
     this.#mark.show(appearance, way, middle);
     setText(this.#link, device.name);
     set(this.#link, "href", `#device/${device.id}`);
     set(this.#name, "title", device.name);
     this.#say(device, isLive);
-    setTextOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
-    this.#log.hidden = presence !== "failed" || !device.last_lines?.length;
+    const fault = isLive ? device.state?.fault : null;
+    setTextOrHide(this.#note, fault ?? (isLive ? concern(device) : this.#remark(device, presence)));
+    english(this.#note, fault != null);
+    setHidden(this.#log, presence !== "failed" || !device.last_lines?.length);
     if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
     for (const scale of this.#scales) scale.show(device);
-    for (const part of [this.#input, this.#second, this.#button, this.#buttons]) part.show(device);
-    this.#inputs.hidden = presence in MEND || [...this.#inputs.children].every((child) => /** @type {HTMLElement} */ (child).hidden);
+    const isMended = presence in MEND;
+    for (const part of [this.#input, this.#second, this.#button, this.#buttons]) {
+      if (isMended) setHidden(part.element, true);
+      else part.show(device);
+    }
+    setHidden(this.#inputs, isMended || [...this.#inputs.children].every((child) => /** @type {HTMLElement} */ (child).hidden));
     this.#offerToMend(device, MEND[presence]);
     this.#showPanel(isLive ? device : null);
     this.isCounting = !isLive || way?.left != null || lost(device) != null;
@@ -115,7 +122,7 @@ export class Card extends HTMLElement {
     const { phase: word, power_watts: power } = device.state ?? {};
     const isLarge = main != null && !device.primary_commands.length && (word == null || word === "measuring" || panelOf(device) != null);
     set(this, "data-value", isLarge ? main.field : null);
-    this.#value.hidden = !isLarge;
+    setHidden(this.#value, !isLarge);
     if (isLarge) {
       setText(this.#number, main.number);
       setText(this.#unit, main.unit);
@@ -131,9 +138,8 @@ export class Card extends HTMLElement {
 
   /** A device that does not run takes no command: a link to its page, where it can be started, is there instead. */
   #offerToMend(device, text) {
-    this.#mend.hidden = !text;
+    setHidden(this.#mend, !text);
     if (!text) return;
-    for (const { element } of [this.#second, this.#button, this.#buttons, this.#input]) element.hidden = true;
     setText(this.#mend, t(text));
     set(this.#mend, "href", `#device/${device.id}`);
     set(this.#mend, "aria-label", t("card.input", { label: t(text), name: device.name }));
@@ -168,6 +174,12 @@ export class Card extends HTMLElement {
     announce(`${this.#link.textContent}: ${text}`);
     this.#fade = setTimeout(() => setText(this.#receipt, ""), RECEIPT_SECONDS * 1000);
   }
+}
+
+/** Return why a device that works needs attention: its battery is low, or it is open for too long. */
+function concern({ id }) {
+  const notice = house.notices(id).find(({ level, acknowledged }) => level === "care" && !acknowledged);
+  return notice ? noticeText(notice) : null;
 }
 
 /** Return whether a value says more than the phase does: "open" is 100 %. */

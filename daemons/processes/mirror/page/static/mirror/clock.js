@@ -1,7 +1,7 @@
 // @ts-check
 /** The time and the date of the house, by the mirror's clock. */
 
-import { make, setText } from "../dom.js";
+import { make, set, setText } from "../dom.js";
 import { house } from "../house.js";
 
 export class Clock extends HTMLElement {
@@ -26,6 +26,6 @@ export class Clock extends HTMLElement {
     setText(this.#seconds, of("second"));
     setText(this.#half, of("dayPeriod"));
     setText(this.#date, calendar.date(now));
-    this.#date.lang = calendar.locale ?? "";
+    set(this.#date, "lang", calendar.locale ?? "");
   }
 }

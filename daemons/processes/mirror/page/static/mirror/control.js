@@ -1,7 +1,7 @@
 // @ts-check
 /** The buttons of a device, and the input for a choice, a time or a number with many steps. */
 
-import { make, setText, set } from "../dom.js";
+import { make, setHidden, setText, set } from "../dom.js";
 import { house } from "../house.js";
 import { isScale } from "./slider.js";
 import { t } from "../text.js";
@@ -48,7 +48,7 @@ export class Button {
   show(process) {
     const isReplaced = process.control?.takes === "choice" || process.buttons.length; // the choice or those are its buttons
     this.#action = isReplaced ? null : action(process, this.#which);
-    this.element.hidden = !this.#action;
+    setHidden(this.element, !this.#action);
     if (!this.#action) return;
     const { word, label } = this.#action;
     set(this.element, "data-command", word);
@@ -87,7 +87,7 @@ export class Input {
   show({ control, state, name }) {
     const shown = control && control.takes !== "colour" && !isScale(control) ? control : null;
     const value = shown && state?.[shown.field];
-    this.element.hidden = value == null;
+    setHidden(this.element, value == null);
     if (!shown || value == null) return;
     this.#build(shown);
     set(this.#field, "aria-label", t("card.input", { label: labelOf(shown.label), name }));
@@ -152,7 +152,7 @@ export class Buttons {
   }
 
   show({ buttons, name, state }) {
-    this.element.hidden = !buttons.length;
+    setHidden(this.element, !buttons.length);
     if (this.element.hidden) return;
     set(this.element, "aria-label", name);
     this.#build(buttons);

@@ -3,7 +3,7 @@
 
 import { draw, make } from "../dom.js";
 import { house } from "../house.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 import { phaseWord } from "../words.js";
 
 const HOURS = 24;
@@ -25,7 +25,7 @@ export class Forecast {
     const rain = column(state.hourly_rain_mm).slice(0, HOURS);
     const hours = [0, 6, 12, 18].map((hour) => make("span", {}, calendar.minute(state.hourly_begin + hour * 3600)));
     const parts = [graph(celsius, rain), make("p", { class: "hours" }, ...hours), days(state)];
-    if (state.hardware_manufacturer) parts.push(make("p", { class: "source" }, t("card.source", { name: state.hardware_manufacturer })));
+    if (state.hardware_manufacturer) parts.push(make("p", { class: "credit" }, t("card.source", { name: state.hardware_manufacturer })));
     this.element.replaceChildren(...parts.filter((part) => part != null));
   }
 }
@@ -62,8 +62,8 @@ function days(state) {
     make("li", {},
       make("span", { class: "day" }, i ? house.calendar.weekday(first + i * 86400) : t("card.today")),
       make("span", { class: "sky" }, phaseWord(phases[i] ?? "")),
-      make("span", { class: "range" }, `${whole(lows[i])} ${whole(high)}`),
-      make("span", { class: "rain" }, rain[i] ? `${house.calendar.tenth(rain[i])} mm` : ""),
+      make("span", { class: "range", dir: "ltr" }, `${whole(lows[i])} ${whole(high)}`),
+      make("span", { class: "rain" }, rain[i] ? withUnit(house.calendar.tenth(rain[i]), "mm") : ""),
     ),
   );
   return make("ul", { class: "outlook" }, ...items);

@@ -1,7 +1,7 @@
 // @ts-check
 /** Pages side by side: they are swiped, chosen by a tab, and turned by themselves while no hand is near. */
 
-import { arrange, make, set, setText } from "../dom.js";
+import { arrange, make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
@@ -29,7 +29,7 @@ export class Pager {
   show(names) {
     this.#isRoom = names != null;
     this.#names = names ?? Array.from({ length: this.#count() }, (_, i) => t("rooms.page", { number: i + 1, count: this.#count() }));
-    this.#tabs.hidden = this.#names.length < 2;
+    setHidden(this.#tabs, this.#names.length < 2);
     set(this.#tabs, "aria-label", t(this.#isRoom ? "rooms.rooms" : "rooms.pages"));
     set(this.#tabs, "data-sort", this.#isRoom ? "names" : "dots");
     arrange(this.#tabs, this.#names, (name) => {

@@ -1,7 +1,7 @@
 // @ts-check
 /** A room: its name, its climate, the cards of its devices, and a line for those that are quiet. */
 
-import { arrange, make, set, setText, setTextOrHide } from "../dom.js";
+import { arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { mainReading, written } from "../reading.js";
 import { climateOf, isQuiet, summary } from "./quiet.js";
@@ -69,7 +69,7 @@ export class Room {
     const climate = this.#isFolding ? climateOf(folded) : undefined;
     const main = climate && mainReading(climate);
     setTextOrHide(this.#climate, main && !isUnfolded ? written(main) : "");
-    this.#quiet.hidden = !folded.length;
+    setHidden(this.#quiet, !folded.length);
     set(this.#quiet, "aria-expanded", isUnfolded);
     const others = folded.filter((device) => device !== climate);
     const text = isUnfolded ? t("rooms.fold") : others.length ? summary(others) : t("rooms.unfold");

@@ -2,7 +2,7 @@
 /** The devices by room: columns on a wall, a page for each room on a phone. */
 
 import { arrangement } from "./arrangement.js";
-import { arrange, make, set, setTextOrHide } from "../dom.js";
+import { arrange, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Overview } from "./overview.js";
 import { Pager } from "./pager.js";
@@ -108,7 +108,7 @@ export class Rooms extends HTMLElement {
   }
 
   #showPinned(ids, groups) {
-    this.#attention.hidden = !ids.length;
+    setHidden(this.#attention, !ids.length);
     arrange(this.#pinned, ids, (id) => make("li", {}, make("house-card", { "data-device": id })));
     const all = [...new Set([...groups.values()].flat())].filter((id) => needsAttention(house.devices.get(id)));
     setTextOrHide(this.#more, ids.length && all.length > ids.length ? t("rooms.more", { count: all.length - ids.length }) : "");
@@ -127,18 +127,25 @@ export class Rooms extends HTMLElement {
     this.#pin();
     room?.update();
     this.#count();
-    if (this.#found.mode === "pages" && this.#scroller.scrollLeft === 0) this.#overview.show([...this.#rooms.values()]);
+    this.#showOverview();
   }
 
   #onTick() {
     if (document.documentElement.dataset.shown !== "mirror") return;
     for (const card of this.#cards.values()) if (card.isCounting) card.update();
     for (const room of this.#rooms.values()) if (room.isPending) room.update();
+    if ([...this.#cards.values()].some((card) => card.isCounting)) this.#showOverview();
+  }
+
+  /** Show the overview anew while it is in sight. */
+  #showOverview() {
+    if (this.#found.mode === "pages" && this.#scroller.scrollLeft === 0) this.#overview.show([...this.#rooms.values()]);
   }
 
   #updateAll() {
     for (const card of this.#cards.values()) card.update();
     for (const room of this.#rooms.values()) room.update();
+    this.#showOverview();
   }
 
   /** Count the pages anew, after the change has been laid out. */

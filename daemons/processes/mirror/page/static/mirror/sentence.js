@@ -2,7 +2,7 @@
 /** The mirror's sentence: what deserves attention, and how far the appliances are that a press started. */
 
 import { acknowledge, key, mayAcknowledge } from "../attention/attention.js";
-import { announce, arrange, make, set, setText, setTextOrHide } from "../dom.js";
+import { announce, arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { capital, noticeText } from "../attention/notice.js";
 import { hasText, t } from "../text.js";
@@ -27,12 +27,12 @@ export class Sentence extends HTMLElement {
 
   #show() {
     setText(this.#heading, t("sentence.last_message"));
-    if (this.#heading.hidden !== house.isLive) this.#heading.hidden = house.isLive;
+    setHidden(this.#heading, house.isLive);
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
     const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
     const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));
     arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" })));
-    const texts = parts.map((part, i) => (i ? partText(part) : capital(partText(part))));
+    const texts = parts.map((part) => capital(partText(part)));
     parts.forEach((part, i) => this.#update(/** @type {HTMLElement} */ (this.#sentence.children[i]), part, texts[i], i));
     const text = texts.join(" · ");
     set(this.#sentence, "data-length", text.length < SHORT ? "short" : text.length < MIDDLE ? "middle" : "long");
@@ -70,7 +70,7 @@ export class Sentence extends HTMLElement {
     const named = new Set(parts.filter(({ level }) => !level).map(({ values }) => values.name));
     const isMealReady = parts.some(({ code }) => code === "sentence.meal_ready"); // it stands for what is ready
     const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !(isMealReady && one.level === "news") && !shown.has(key(one)) && !named.has(one.values.name));
-    this.#more.hidden = !rest.length;
+    setHidden(this.#more, !rest.length);
     setText(this.#summary, t("sentence.more", { count: rest.length }));
     const byKey = new Map(rest.map((one) => [key(one), one]));
     arrange(this.#rest, byKey.keys(), (which) => make("li", {}, make("span"), this.#button(byKey.get(which))));

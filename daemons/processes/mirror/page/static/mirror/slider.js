@@ -1,9 +1,9 @@
 // @ts-check
 /** The inputs for a number: a slider, or a step down and a step up. */
 
-import { make, set, setText } from "../dom.js";
+import { make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
-import { t } from "../text.js";
+import { t, withUnit } from "../text.js";
 import { label as labelOf } from "../words.js";
 
 /** A number with more steps has a box instead of a slider. */
@@ -40,7 +40,7 @@ export class Slider {
 
   show({ state, name }) {
     const value = state?.[this.#control.field];
-    this.element.hidden = value == null;
+    setHidden(this.element, value == null);
     if (value == null) return;
     set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));
     // While a person drags the slider, new states do not move it.
@@ -58,7 +58,7 @@ export class Slider {
     const filled = `${(100 * (value - min)) / (max - min)}%`;
     if (this.#input.style.getPropertyValue("--filled") === filled) return;
     this.#input.style.setProperty("--filled", filled);
-    set(this.#input, "aria-valuetext", `${value} ${this.#control.unit}`.trim());
+    set(this.#input, "aria-valuetext", withUnit(value, this.#control.unit));
   }
 }
 
@@ -85,7 +85,7 @@ export class Steps {
   show({ state, name }) {
     const { field, label, lowest, highest } = this.#control;
     const value = state?.[field];
-    this.element.hidden = value == null;
+    setHidden(this.element, value == null);
     if (value == null) return;
     this.#shown = value;
     if (this.#wanted === value) this.#wanted = null;
@@ -100,7 +100,7 @@ export class Steps {
   }
 
   #write(value) {
-    setText(this.#value, `${house.calendar.tenth(value)} ${this.#control.unit}`.trim());
+    setText(this.#value, withUnit(house.calendar.tenth(value), this.#control.unit));
   }
 
   #step(direction) {

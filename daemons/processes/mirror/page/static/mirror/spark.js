@@ -15,6 +15,9 @@ const DELAY_MILLISECONDS = 1500;
 /** A line with more values than this is hardly longer. */
 const SECONDS_PER_VALUE = (HOURS * 3600) / POINTS / 2;
 
+/** A line over a smaller part of its width is only a dot. */
+const LEAST_PART = 0.05;
+
 /** @typedef {[at: number, value: number | null]} Value */
 
 /** The values of all lines, by device and field. */
@@ -96,7 +99,7 @@ export class Spark {
   }
 }
 
-/** Return the path of a line from 0 to 100, and 0 to 20 downwards; empty while there are too few values for one. */
+/** Return the path of a line from 0 to 100, and 0 to 20 downwards; empty while there are too few values, or too new ones. */
 function lineOf(all, from, to) {
   const known = all.map(([, value]) => value).filter((value) => value != null);
   if (known.length < 3) return "";
@@ -104,6 +107,7 @@ function lineOf(all, from, to) {
   const range = Math.max(...known) - lowest;
   const y = (value) => (range ? 18 - (16 * (value - lowest)) / range : 10).toFixed(1);
   const x = (at) => ((100 * (Math.max(from, at) - from)) / (to - from)).toFixed(1);
+  if (to - Math.max(from, all[0][0]) < LEAST_PART * (to - from)) return "";
   let path = "";
   let isOpen = false;
   for (const [at, value] of all) {

@@ -1,7 +1,7 @@
 // @ts-check
 /** The input for a colour: a round swatch with the present colour, which opens the browser's own choice. */
 
-import { make, set } from "../dom.js";
+import { make, set, setHidden } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 import { label as labelOf } from "../words.js";
@@ -27,7 +27,7 @@ export class Swatch {
   }
 
   show({ state, name }) {
-    this.element.hidden = !state;
+    setHidden(this.element, !state);
     if (!state || this.#isHeld) return;
     const value = state[this.#control.field] ?? null;
     set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));

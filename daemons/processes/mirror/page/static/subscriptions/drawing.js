@@ -1,7 +1,7 @@
 // @ts-check
 /** The drawing of all subscriptions; a line lights up when its publisher changes, and all of a chosen device do. */
 
-import { arrange, draw, make, set, setText } from "../dom.js";
+import { arrange, draw, english, make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
 import { layout } from "./layout.js";
 import { wires } from "./graph_layers.js";
@@ -77,8 +77,8 @@ export class Drawing extends HTMLElement {
     for (const [room, all] of rooms) {
       this.#lonely.append(make("section", {}, make("h3", {}, room), make("ul", {}, ...all.map(({ id }) => create(id)))));
     }
-    this.#rest.hidden = !lonely.length;
-    this.#board.hidden = !found.length;
+    setHidden(this.#rest, !lonely.length);
+    setHidden(this.#board, !found.length);
     this.#wires = found.map((wire) => new DrawnWire(wire));
     this.#lines.replaceChildren(...this.#wires.map(({ element }) => element));
     this.#width = 0;
@@ -196,7 +196,9 @@ class DrawnDevice {
     set(this.#button, "title", device.name);
     this.#mark.show(appearance, appearance === "working" ? progress(device) : null);
     setText(this.#name, device.name);
-    setText(this.#says, absence(device) ?? device.state?.fault ?? phase(device) ?? "");
+    const gone = absence(device);
+    setText(this.#says, gone ?? device.state?.fault ?? phase(device) ?? "");
+    english(this.#says, gone == null && device.state?.fault != null);
     const publishers = device.hears.map((id) => house.devices.get(id)?.name ?? id);
     setText(this.#hears, `. ${publishers.length ? t("drawing.hears", { names: publishers.join(", ") }) : t("drawing.hears_none")}`);
     this.isCounting = appearance === "working" || house.presence(device) !== "live";

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemons.cli.terminal.field_text import field_name, field_value, unit_of
-from daemons.cli.terminal.log_time import in_house_time
+from daemons.supervision.log_time import in_house_time
 from tests.support import factories
 
 BERLIN = ZoneInfo("Europe/Berlin")
