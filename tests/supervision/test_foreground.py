@@ -15,6 +15,8 @@ from daemons.supervision.foreground import describe
 from tests.support.house import BREAKFAST, HOUSE, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse
 
 WATCHDOG_SECONDS = 4
+FIRST_SECONDS = 90.0
+"""A first start compiles every file, which takes long on a busy machine."""
 BROKEN = BREAKFAST + '\n[devices.broken]\nkind = "plug"\ndriver = "simulated"\n'
 
 
@@ -71,6 +73,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 def test_a_manager_learns_of_the_start_the_devices_and_the_end(
     make_house: HouseFactory, manager: Manager
 ) -> None:
@@ -81,7 +84,7 @@ def test_a_manager_learns_of_the_start_the_devices_and_the_end(
     house.run.chmod(0o700)
     blocker.write_text("in the way")
     with foreground(house, manager) as process:
-        manager.wait_for("READY=1")
+        manager.wait_for("READY=1", FIRST_SECONDS)
         manager.wait_for("not ready: broken (failed).")
         assert manager.lines.count("READY=1") == 1
         manager.wait_for("WATCHDOG=1")
@@ -92,11 +95,12 @@ def test_a_manager_learns_of_the_start_the_devices_and_the_end(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 def test_a_supervisord_that_hangs_or_ends_is_noticed(make_house: HouseFactory, manager: Manager) -> None:
     """While supervisord is stopped, no WATCHDOG is sent. A killed supervisord ends the foreground process."""
     house = make_house()
     with foreground(house, manager) as process:
-        manager.wait_for("All 6 processes are ready.")
+        manager.wait_for("All 6 processes are ready.", FIRST_SECONDS)
         supervisord = int((house.run / "supervisord.pid").read_text())
         os.kill(supervisord, signal.SIGSTOP)
         manager.wait_for("STATUS=supervisord has not answered")
@@ -114,18 +118,19 @@ def test_a_supervisord_that_hangs_or_ends_is_noticed(make_house: HouseFactory, m
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 def test_a_watchdog_ends_and_a_new_start_heals_a_house_whose_supervisord_hangs(
     make_house: HouseFactory, manager: Manager
 ) -> None:
     """systemd sends SIGTERM after a missed watchdog, and starts the unit again."""
     house = make_house()
     with foreground(house, manager) as process:
-        manager.wait_for("READY=1")
+        manager.wait_for("READY=1", FIRST_SECONDS)
         os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGSTOP)
         process.terminate()
         assert process.wait(60) == 0
     with foreground(house, manager):
-        manager.wait_for("All 6 processes are ready.")
+        manager.wait_for("All 6 processes are ready.", FIRST_SECONDS)
 
 
 def test_the_status_names_the_devices_that_are_not_ready(run: Path) -> None:
