@@ -56,6 +56,7 @@ test: | $(VENV)/installed-test  ## Run the tests
 	@.ci/debian chromium chromium "the tests in a browser are left out"
 	@.ci/debian mosquitto mosquitto "the tests with a real broker are left out"
 	@.ci/debian ip iproute2 "the tests with several hosts are left out"
+	@.ci/debian systemd-analyze systemd "the unit is not checked by systemd"
 	$(VENV)/bin/python -m pytest -n 5 --dist loadgroup $(TESTS)
 
 test-long: | $(VENV)/installed-test  ## Run the tests that take longer than `make test` may

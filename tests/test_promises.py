@@ -150,7 +150,7 @@ def test_each_verb_ends_with_one_line_while_supervisord_hangs(make_house: HouseF
     house.house("up")
     house.house("stop", "toaster")
     with hung_supervisord(house):
-        for words in (["up"], ["reload"], *([verb, "toaster"] for verb in ("restart", "start", "stop"))):
+        for words in (["reload"], *([verb, "toaster"] for verb in ("restart", "start", "stop"))):
             done = house.house(*words, check=False, timeout_seconds=25)
             (line,) = done.stderr.splitlines()
             assert done.returncode == 1
@@ -159,6 +159,46 @@ def test_each_verb_ends_with_one_line_while_supervisord_hangs(make_house: HouseF
         for words in (["status"], ["plan"], ["logs", "--no-follow"]):
             assert house.house(*words, timeout_seconds=15).stderr == ""
     assert (house.run / "stopped" / "toaster").exists()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_steward_reports_a_lost_supervisord_and_up_heals_the_house(
+    house: TemporaryHouse, number: signal.Signals
+) -> None:
+    """The bus, the log and what deserves attention say it. The next `up` starts the house anew, and no
+    appliance a second time.
+    """
+    house.send("bathroom_light", "press")
+    with house.listen("coffee_maker", "toaster", "mirror", "steward") as listener:
+        listener.wait_for(
+            lambda listener: all(listener.has_state(name, starts=1) for name in ("coffee_maker", "toaster"))
+        )
+        listener.wait_for(lambda listener: {"steward", "mirror"} <= listener.states.keys())
+        supervisord = int((house.run / "supervisord.pid").read_text())
+        os.kill(supervisord, number)
+        word = "has ended" if number == signal.SIGKILL else "hangs"
+        listener.wait_for(
+            lambda listener: f"supervisord {word}" in str(listener.states["steward"].state.get("fault")),
+            60,
+        )
+        if number == signal.SIGSTOP:
+            listener.wait_for(
+                lambda listener: "supervisord hangs" in str(listener.states["mirror"].state["attention"])
+            )
+    assert f"ERROR   steward: supervisord {word}" in house.log("steward")
+    assert "is up: 5 devices" in house.house("up").stdout
+    assert int((house.run / "supervisord.pid").read_text()) != supervisord
+    with ended(supervisord) as wait:
+        assert wait(5)
+    with house.listen("coffee_maker", "toaster", "steward") as listener:
+        listener.wait_for(lambda listener: listener.has_state("coffee_maker", starts=1))
+        listener.wait_for(lambda listener: listener.has_state("toaster", status=False, starts=1))
+        listener.wait_for(lambda listener: "steward" in listener.states)
+        assert listener.states["steward"].state.get("fault") is None
+    for name in ("coffee_maker", "toaster"):
+        assert [line.what for line in house.switchings(name)].count("on") == 1
 
 
 # 2 A killed process is back at once

@@ -18,16 +18,33 @@ PAGE_SECONDS = 5.0
 
 @click.command()
 @timeout_option
+@click.option("--foreground", is_flag=True, help="Keep running until the house ends, for a service manager.")
 @click.pass_obj
-def up(context: Context, timeout: float) -> None:
-    """Start the house, and wait until every device is ready."""
+def up(context: Context, timeout: float, foreground: bool) -> None:
+    """Start the house, and wait until every device is ready.
+
+    If `house install` has made a systemd unit for this house, systemd starts it.
+    """
     from daemons.supervision import operations, ready
 
     house = context.load_own_house()
     context.enter_run_directory()
+    if foreground:
+        from daemons.supervision.foreground import run_foreground
+        from daemons.supervision.notify import Notifier
+
+        run_foreground(house, context.run, Notifier())
+        return
     began = time.monotonic()
+    unit = checked_unit(context)
     with progress_counter("ready") as progress:
-        started = operations.up(house, context.run, timeout, progress)
+        if unit:
+            started = unit.start()
+            operations.wait_installed(timeout, progress)
+        else:
+            started = operations.up(house, context.run, timeout, progress)
+    if unit:
+        click.echo(f"systemd runs the house: {unit.name} ({unit.path}).")
     if started:
         where = f" on {house.host}" if house.host else ""
         took_seconds = time.monotonic() - began
@@ -48,11 +65,33 @@ def up(context: Context, timeout: float) -> None:
 @click.command()
 @click.pass_obj
 def down(context: Context) -> None:
-    """End the house."""
+    """End the house; if systemd runs it, until the next boot or `house up`."""
     from daemons.supervision import operations
+    from daemons.supervision.systemd import find_unit
 
     context.enter_run_directory()
+    unit = find_unit(context.run)
+    if unit and unit.stop():
+        operations.down()  # ends what was started without the unit
+        click.echo(f"The house is down; systemd has stopped {unit.name} and starts it at the next boot.")
+        return
     click.echo(operations.down() or "The house was not up; nothing was done.")
+
+
+def checked_unit(context: Context) -> Any:
+    """Return the systemd unit of this house; None without one.
+
+    Raises UsageError if the unit has another configuration file.
+    """
+    from daemons.supervision.systemd import find_unit
+
+    unit = find_unit(context.run)
+    if unit and unit.config != context.config:
+        raise click.UsageError(
+            f"{unit.name} runs the house in {context.run} with the configuration {unit.config}; "
+            f"`house install` writes it again for {context.config}"
+        )
+    return unit
 
 
 @click.command()

@@ -16,6 +16,8 @@ from typing import Any, Self
 import zmq
 
 Handler = Callable[[], None]
+SUPERVISORD_LOST = "the loss of supervisord"
+"""The reason of a stop because supervisord has ended."""
 COMPACT_ABOVE = 1000
 """With more timers than this, the loop looks for cancelled ones and removes them."""
 
@@ -141,7 +143,7 @@ class Loop:
         if os.environ.get("SUPERVISOR_ENABLED") and stat.S_ISFIFO(os.fstat(1).st_mode):
             # Standard output is supervisord's pipe: when its reader is gone, poll reports an error.
             self._poller.register(1, zmq.POLLERR)
-            self._handlers[1] = lambda: self.stop("the loss of supervisord")
+            self._handlers[1] = lambda: self.stop(SUPERVISORD_LOST)
         return self
 
     def __exit__(self, *_: object) -> None:

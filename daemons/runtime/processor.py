@@ -1,5 +1,6 @@
 """What a process waits for, as the kernel tells it: a processor, or a disk (proc(5), schedstat and stat)."""
 
+import os
 from pathlib import Path
 
 NANOSECONDS = 1e9
@@ -17,6 +18,15 @@ def waited_seconds(pid: int) -> float | None:
     except (OSError, IndexError, ValueError):
         return None
     return total / NANOSECONDS
+
+
+def used_seconds(pid: int) -> float | None:
+    """Return how many seconds of processor time a process has used; None if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def waits_for_disk(pid: int) -> bool:

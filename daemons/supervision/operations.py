@@ -22,6 +22,7 @@ from daemons.config.house import House
 from daemons.config.plan import ProcessChange, begun_rules, make_plan
 from daemons.config.slice import Slice, read_slice
 from daemons.errors import HouseError, NotReady, NotUp, StorageError, SupervisorError
+from daemons.runtime.processor import used_seconds, waited_seconds, waits_for_disk
 from daemons.storage.installed import INSTALLED
 from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
@@ -41,6 +42,8 @@ from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid
 STOP_TIMEOUT_SECONDS = 20.0
 ORPHAN_SECONDS = 5.0
 """How long a killed process may take to end."""
+HUNG_WORK_SECONDS = 0.05
+"""A supervisord that answers no call hangs, if it has used and awaited processors for less meanwhile."""
 
 
 @contextmanager
@@ -59,27 +62,75 @@ def one_verb_at_a_time() -> Iterator[None]:
 def up(house: House, run: Path, timeout_seconds: float, progress: Progress) -> bool:
     """Start the house and wait until every device is ready; return False if it was up already.
 
-    Raises NotReady with the devices that are not ready in time, and the last log lines of the first one.
+    A supervisord that hangs is killed, and the house is started anew. Raises NotReady with the devices that
+    are not ready in time, and the last log lines of the first one.
     """
-    supervisor = Supervisor()
     with one_verb_at_a_time():
-        was_up = supervisor.is_up()
-        if not was_up:
-            _, left = kill_orphans()
-            if left:
-                raise SupervisorError(left_over(left))
-            keep_first()
-            install(house, run)
-            keep_version(pack(house.files), "up")
-            forget_stops(house)
-            # Some machines write no .pyc files by themselves. Without them a start takes five times
-            # as long.
-            compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
-            launch(configuration(run))
-        # A busy supervisord takes long to list its processes, so they are read from the installed programs.
-        names = sorted(path.stem for path in Path("programs").glob("*.conf"))
-        wait_ready(names, supervisor, timeout_seconds, progress)
-    return not was_up
+        was_started = start_supervisord(house, run)
+        wait_installed(timeout_seconds, progress)
+    return was_started
+
+
+def begin(house: House, run: Path) -> bool:
+    """Start the house as `up` does, without waiting for its devices."""
+    with one_verb_at_a_time():
+        return start_supervisord(house, run)
+
+
+def wait_installed(timeout_seconds: float, progress: Progress) -> None:
+    """Wait until every device of this host is ready; raises NotReady as `up` does."""
+    # A busy supervisord takes long to list its processes, so they are read from the installed programs.
+    names = sorted(path.stem for path in Path("programs").glob("*.conf"))
+    if not names:
+        raise NotUp  # nothing is installed yet
+    wait_ready(names, Supervisor(), timeout_seconds, progress)
+
+
+def start_supervisord(house: House, run: Path) -> bool:
+    """Install the configuration and start supervisord, unless it runs; return whether it was started.
+
+    Raises SupervisorError if it runs and is too busy to answer, or if a process is left that does not end.
+    """
+    if answers(Supervisor()):
+        return False
+    _, left = kill_orphans()
+    if left:
+        raise SupervisorError(left_over(left))
+    keep_first()
+    install(house, run)
+    keep_version(pack(house.files), "up")
+    forget_stops(house)
+    # Some machines write no .pyc files by themselves. Without them a start takes five times as long.
+    compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
+    launch(configuration(run))
+    return True
+
+
+def answers(supervisor: Supervisor) -> bool:
+    """Return whether supervisord runs and answers; kill one that hangs.
+
+    Raises SupervisorError for one that works, but is too busy to answer.
+    """
+    pid = running_pid()
+    before = None if pid is None else worked_seconds(pid)
+    try:
+        return supervisor.is_up()
+    except SupervisorError as error:
+        if error.fault_code is not None or pid is None or before is None:
+            raise
+        after = worked_seconds(pid)
+        is_busy = after is not None and after - before > HUNG_WORK_SECONDS
+        if is_busy or waits_for_disk(pid):
+            raise
+        if not kill_and_wait(pid):
+            raise SupervisorError(left_over({"supervisord": pid})) from error
+        return False
+
+
+def worked_seconds(pid: int) -> float | None:
+    """Return for how long a process has used processors or waited for one; None if that is not known."""
+    used, waited = used_seconds(pid), waited_seconds(pid)
+    return None if used is None or waited is None else used + waited
 
 
 def down() -> str | None:

@@ -30,6 +30,7 @@ import setproctitle
 from supervisor import events
 from supervisor.options import VERSION
 
+from daemons.bus.message import STEWARD
 from daemons.config import loader
 from daemons.runtime.log import escape
 from daemons.storage.paths import interpreter
@@ -228,7 +229,8 @@ class ForkServer:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED_SIGNALS)
         # The death of supervisord ends the device, also if supervisord died before this request.
         parent = os.getppid()
-        self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if argv[-1] != STEWARD:  # the steward reports the death of supervisord, and then ends by itself
+            self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
         for key in self._environment.keys() - env.keys():

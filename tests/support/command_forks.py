@@ -15,6 +15,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import setproctitle
 import supervisor.supervisord
 
 import daemons.cli.send  # each fork has these
@@ -129,6 +130,7 @@ def become_supervisord(configuration: str) -> None:
         gc.freeze()  # what owned the descriptors that are closed here is never collected
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         sys.argv = [supervisor.supervisord.__file__, "-c", configuration]
+        setproctitle.setproctitle(" ".join(sys.argv))  # `house down` recognizes supervisord by it
         supervisor.supervisord.main()
         code = 0
     except SystemExit as end:

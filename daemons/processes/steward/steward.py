@@ -31,6 +31,7 @@ from daemons.processes.steward.schedule import Schedule
 from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, STARVED_SHARE, WatchedProcess
 from daemons.runtime.clock import boot_id
 from daemons.runtime.jobs import JobPool
+from daemons.runtime.loop import SUPERVISORD_LOST
 from daemons.runtime.processor import waited_seconds, waits_for_disk
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
@@ -45,6 +46,12 @@ RESUME_SECONDS = 1.0
 """The pause before supervisord is asked again for its processes, if it did not answer."""
 STACKS_SECONDS = 0.3
 """How long a process that hangs may take to write its stacks, before it is killed."""
+SUPERVISORD_SECONDS = 5.0
+"""How often supervisord is called, so that a supervisord that hangs is noticed."""
+UNANSWERED_CALLS = 2
+"""After so many calls in a row without an answer, supervisord counts as hanging: one takes up to 10 s."""
+HANGS = "supervisord hangs, so an ended process is not started again; `house up` starts the house anew"
+HAS_ENDED = "supervisord has ended, and all processes with it; `house up` starts the house anew"
 LAST_LINES = 5
 LOG_LINES = 100
 """How many of the last lines of supervisord's log are searched for the reason of an end."""
@@ -70,7 +77,10 @@ def run(slice_: Slice) -> None:
     with start.process() as process:
         steward = Steward(process, start.journal, known, slice_.settings.watchdog_seconds)
         process.loop.every(TICK_SECONDS, steward.tick)
+        process.loop.every(SUPERVISORD_SECONDS, steward.check_supervisord)
         process.run(steward.handle_command)
+        if process.loop.stop_reason == SUPERVISORD_LOST:
+            steward.report_loss()
 
 
 class Steward:
@@ -105,11 +115,14 @@ class Steward:
         self._listener = EventListener()
         self._last_tick = self._now()
         self._lenient_until = self._pressed_until = self._next_kill = self._last_tick
+        self._unanswered = 0
+        """How many calls of supervisord in a row had no answer."""
         self._waited = waited_seconds(os.getpid()) or 0.0
         for watched in known:
             watched.forgive_silence(self._last_tick)  # no heartbeat could be received before this start
         process.loop.watch(self._subscriber.socket, self.on_message)
         process.loop.every(1.0, self._subscriber.reconnect_silent)
+        self._fault: str | None = None
         process.publish(StateContent({"status": True, "phase": "watching"}, time.time()))
         self._resume()
 
@@ -123,7 +136,7 @@ class Steward:
         """Handle the events of supervisord: processes that were started, stopped or have ended."""
         events = self._listener.receive()
         if events is None:
-            self._process.loop.stop("the loss of supervisord")
+            self._process.loop.stop(SUPERVISORD_LOST)
             return
         held: list[WatchedProcess] = []
         for name, about in events:
@@ -141,6 +154,37 @@ class Steward:
             self._save()  # a steward that forgets why a process is stopped would never start it again
         for watched in held:
             self._hold(watched, self._now())
+
+    def check_supervisord(self) -> None:
+        """Call supervisord; one that does not answer is a fault of the house."""
+
+        def on_answer(answer: Any) -> None:
+            if isinstance(answer, SupervisorError):
+                self._unanswered += 1
+            else:
+                self._unanswered = 0
+            if self._unanswered >= UNANSWERED_CALLS:
+                self._set_fault(HANGS)
+            elif not self._unanswered:
+                self._set_fault(None)
+
+        self._ask(on_answer, "getState")
+
+    def report_loss(self) -> None:
+        """Report that supervisord has ended, before this process ends too."""
+        self._set_fault(HAS_ENDED)
+
+    def _set_fault(self, fault: str | None) -> None:
+        """Log and publish a fault of supervisord, or its end."""
+        if fault == self._fault:
+            return
+        self._fault = fault
+        if fault:
+            self._log.error("%s", fault)
+        else:
+            self._log.info("supervisord answers again")
+        state: dict[str, Any] = {"status": True, "phase": "watching"} | ({"fault": fault} if fault else {})
+        self._process.publish(StateContent(state, time.time()))
 
     def on_message(self) -> None:
         """Handle heartbeats; if no process is awaited, in batches of a quarter of a second."""

@@ -182,7 +182,7 @@ class PageApp:
         if signed_in is None:
             self._count_wrong_token(request)
             return redirect("/login?wrong")
-        response = redirect("/")
+        response = redirect("/?glass=black" if fields.get("glass") == ["black"] else "/")
         max_age = YEAR_SECONDS
         if signed_in.expires_at is not None:
             max_age = max(1, min(max_age, int(signed_in.expires_at - time.time())))

@@ -10,9 +10,15 @@ if (location.search === "?wrong") {
 }
 
 // "#token=..." is the part of the address that no server sees; it does not stay in the address of the page either.
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
+const given = new URLSearchParams(location.hash.slice(1));
+const token = given.get("token");
+if (token) {
+  if (given.get("glass") === "black") {
+    const glass = /** @type {HTMLInputElement} */ (document.getElementById("glass"));
+    glass.disabled = false;
+    glass.value = "black";
+  }
   history.replaceState(null, "", "/login");
-  field.value = given;
+  field.value = token;
   field.form?.requestSubmit();
 }
