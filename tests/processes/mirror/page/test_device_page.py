@@ -142,9 +142,9 @@ def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, windo
     """A new line comes by itself."""
     page = window(f"{page_url(breakfast)}#device/toaster")
     log = unfold(page.locator("house-device"), "log-part")
-    expect(log.locator(".lines")).to_contain_text("is up")
+    expect(log.locator(".log-lines")).to_contain_text("is up")
     breakfast.send("toaster", "start")
-    expect(log.locator(".lines")).to_contain_text("toasting")
+    expect(log.locator(".log-lines")).to_contain_text("toasting")
 
 
 @pytest.mark.long

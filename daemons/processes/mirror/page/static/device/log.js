@@ -15,7 +15,7 @@ const LEVELS = /\b(WARNING|ERROR|CRITICAL)\b/;
 
 export class Log {
   #id;
-  #lines = make("div", { class: "lines", role: "log", tabindex: "0", "aria-label": t("device_log.title") });
+  #lines = make("div", { class: "log-lines", role: "log", tabindex: "0", "aria-label": t("device_log.title") });
   #message = make("p", { class: "hint", hidden: "" });
   #request = new AbortController();
 
