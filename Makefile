@@ -6,11 +6,16 @@ HOUSE = $(VENV)/bin/house
 
 NEEDS_PYTHON = @test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; \
 	exit 1; }
+NEWER = find daemons supervisord.conf pyproject.toml -name __pycache__ -prune -o -type f -newer $(VENV)/installed -print
+NEWER_NOTICE = @test -z "$$($(NEWER))" || \
+	echo "The project has changed since $(VENV) was set up; \`make upgrade\` installs it."
 NOTICE = @test ! pyproject.toml -nt $(VENV)/installed || \
 	echo "pyproject.toml has changed since $(VENV) was set up; \`make upgrade\` installs what it lists now."
 
 # Several processes read the tests, so the first one keeps what it has compiled, whatever the environment says.
 test test-long: export PYTHONDONTWRITEBYTECODE =
+# The processes that these verbs start run the project, not the copy of it that is installed.
+bench bench-full pictures: export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help up press mirror logs status restart reload down upgrade extra test test-long test-all check bench bench-full pictures clean
@@ -19,7 +24,8 @@ help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 up: | $(VENV)/installed  ## Start the house, and wait until every device is ready; of several hosts: make up HOST=kitchen
-	$(NOTICE)
+	@test -z "$(EDITABLE)" || test ! -e $(VENV)/wheel || .ci/venv "$(PYTHON)" "$(VENV)"
+	$(if $(wildcard $(VENV)/wheel),$(NEWER_NOTICE),$(NOTICE))
 	@$(HOUSE) $(if $(HOST),--host $(HOST)) up
 
 press: | environment  ## Press the bathroom light; breakfast is made
@@ -43,7 +49,7 @@ reload: | environment  ## Apply an edited config/house.toml; only what changed i
 down: | environment  ## End the house
 	@$(HOUSE) down
 
-upgrade:  ## Install what pyproject.toml lists now; a house that runs is not affected until its next start
+upgrade:  ## Install the project as it is now; a house that runs is not affected until its next start
 	$(NEEDS_PYTHON)
 	@.ci/venv "$(PYTHON)" "$(VENV)"
 	@echo "$(VENV) is up to date."

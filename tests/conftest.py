@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from hypothesis import is_hypothesis_test, settings
 
 from tests.support import factories
 from tests.support.exchange_client import exchange_toml
-from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
+from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
 pytest.register_assert_rewrite("daemons.contract.kinds", "daemons.contract.drivers")
+# The processes that the tests start run the project too, not a copy of it that is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
 # A run that was started in the background ignores Ctrl-C, and so do its children.
 # The tests need Ctrl-C, because the `house` commands handle it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

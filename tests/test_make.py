@@ -2,9 +2,11 @@
 
 import mmap
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,10 @@ case "$*" in
 *"-m venv"*)
 	mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && printf '#!/bin/sh\\necho "house $*"\\n' >"$4/bin/house"
 	chmod +x "$4/bin/house" ;;
+*"pip "*" wheel "*)
+	echo "$*" >>"$PIP_LOG"; [ "${PIP_STATUS:-0}" = 0 ] || exit 1
+	while [ "$1" != --wheel-dir ]; do shift; done
+	mkdir -p "$2" && touch "$2/house_daemons-1.0.0-py3-none-any.whl" ;;
 *pip*) echo "$*" >>"$PIP_LOG"; exit "${PIP_STATUS:-0}" ;;
 *"import kasa"*) exit 0 ;;
 *import*) exit 1 ;;
@@ -35,8 +41,10 @@ def project(tmp_path: Path) -> Path:
     """Return a copy of what `make` needs, and a Python that installs nothing."""
     folder = tmp_path / "project"
     shutil.copytree(PROJECT / ".ci", folder / ".ci")
-    for name in ("Makefile", "pyproject.toml"):
+    for name in ("Makefile", "pyproject.toml", "supervisord.conf"):
         shutil.copy(PROJECT / name, folder)
+    (folder / "daemons").mkdir()
+    (folder / "daemons" / "toaster.py").touch()
     python = folder / "python"
     python.write_text(PYTHON)
     python.chmod(0o755)
@@ -65,9 +73,17 @@ def make(project: Path) -> Make:
 
 
 def installs(project: Path) -> list[str]:
-    """Return what pip was asked to install."""
+    """Return what pip was asked to build and to install: "build", "wheel[EXTRAS]" or "editable[EXTRAS]"."""
     log = project / "pip.log"
-    return [line.split()[-1] for line in log.read_text().splitlines()] if log.exists() else []
+    found = []
+    for line in log.read_text().splitlines() if log.exists() else []:
+        *_, option, what = line.split()
+        if " wheel --quiet " in line:
+            found.append("build")
+        else:
+            source = "editable" if option == "--editable" else "wheel"
+            found.append(source + re.sub(r"^(\S*\.whl|\.)", "", what))
+    return found
 
 
 def environments(project: Path) -> list[str]:
@@ -84,29 +100,29 @@ def used_environment(project: Path) -> Iterator[None]:
         yield
 
 
-def change_pyproject(project: Path) -> None:
-    """Make pyproject.toml newer than the environment, as `git pull` does."""
-    installed = (project / ".venv" / "installed").stat().st_mtime
-    os.utime(project / "pyproject.toml", (installed + 10, installed + 10))
+def change(file: Path) -> None:
+    """Make a file newer than every environment, as `git pull` does."""
+    moment = time.time() + 10
+    os.utime(file, (moment, moment))
 
 
 def test_only_the_first_up_installs(project: Path, make: Make) -> None:
-    """The first `make up` sets up the environment. Later no verb does, also if pyproject.toml has changed."""
+    """The first `make up` sets up the environment. Later no verb does, also if the project has changed."""
     done = make("up")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "house up")
-    assert installs(project) == ["."]
+    assert installs(project) == ["build", "wheel"]
     present = (project / ".venv").readlink()
-    change_pyproject(project)
+    change(project / "daemons" / "toaster.py")
     for words in VERBS:
         done = make(*words.split(), pip_status=1)
         verb = {"press": "send bathroom_light press"}.get(words, words.replace("DEVICE=", ""))
         assert (done.returncode, done.stdout.strip()) == (0, f"house {verb}")
     done = make("up", pip_status=1)
     assert done.stdout.splitlines() == [
-        "pyproject.toml has changed since .venv was set up; `make upgrade` installs what it lists now.",
+        "The project has changed since .venv was set up; `make upgrade` installs it.",
         "house up",
     ]
-    assert installs(project) == ["."]
+    assert installs(project) == ["build", "wheel"]
     assert (project / ".venv").readlink() == present
 
 
@@ -145,9 +161,9 @@ def test_an_upgrade_replaces_the_environment_and_keeps_its_extras(project: Path,
     make("up")
     present = (project / ".venv").readlink()
     (project / ".venv" / "installed-check").touch()
-    change_pyproject(project)
+    change(project / "pyproject.toml")
     assert make("upgrade").returncode == 0
-    assert installs(project) == [".", ".[kasa,test,check]"]
+    assert installs(project) == ["build", "wheel", "build", "wheel[kasa,test,check]"]
     new = (project / ".venv").readlink()
     assert new != present
     assert environments(project) == [str(new)]
@@ -178,11 +194,11 @@ def test_an_unused_environment_is_extended_in_place(
     make("up")
     present = (project / ".venv").readlink()
     make(*verb.split())
-    assert installs(project) == [".", f".[{extras}]"]
+    assert installs(project) == ["build", "wheel", f"wheel[{extras}]"]
     assert (project / ".venv").readlink() == present
     if "extra" not in verb:
         make(*verb.split())
-        assert len(installs(project)) == 2
+        assert len(installs(project)) == 3
 
 
 @pytest.mark.parametrize(("verb", "extras"), ADDITIONS)
@@ -200,11 +216,45 @@ def test_a_used_environment_is_replaced_and_not_changed(
         assert sorted((project / present).rglob("*")) == before
     new = (project / ".venv").readlink()
     assert new != present
-    assert installs(project)[1:] == [f".[kasa,{extras}]"] * 2
+    assert installs(project)[2:] == [f"wheel[kasa,{extras}]"] * 2
     assert make("status").stdout == "house status\n"
     assert (project / new / "installed").exists()
     if "extra" not in verb:
         assert (project / new / f"installed-{verb}").exists()
+
+
+def test_what_is_added_keeps_the_installed_copy_of_the_project(project: Path, make: Make) -> None:
+    """A new environment for an extra gets the House of the present one; `make up` still names the change."""
+    make("up")
+    wheel = project / ".venv" / "wheel" / "house_daemons-1.0.0-py3-none-any.whl"
+    wheel.write_text("the first")
+    change(project / "daemons" / "toaster.py")
+    present = (project / ".venv").readlink()
+    with used_environment(project):
+        make("extra", "EXTRA=mqtt")
+    assert (project / ".venv").readlink() != present
+    assert wheel.read_text() == "the first"
+    assert "The project has changed since .venv was set up" in make("up").stdout
+    make("upgrade")
+    assert wheel.read_text() == ""
+
+
+def test_a_contributor_can_run_the_working_copy(project: Path, make: Make) -> None:
+    """EDITABLE=1 installs a link to the project, also later. A plain `make upgrade` installs a copy again."""
+    make("up", "EDITABLE=1")
+    make("extra", "EXTRA=mqtt")
+    change(project / "daemons" / "toaster.py")
+    assert make("up", "EDITABLE=1").stdout == "house up\n"
+    assert installs(project) == ["editable", "editable[mqtt]"]
+    change(project / "pyproject.toml")
+    assert make("up").stdout.splitlines() == [
+        "pyproject.toml has changed since .venv was set up; `make upgrade` installs what it lists now.",
+        "house up",
+    ]
+    make("upgrade")
+    assert installs(project)[2:] == ["build", "wheel[kasa]"]
+    make("up", "EDITABLE=1")
+    assert installs(project)[4:] == ["editable[kasa]"]
 
 
 def test_an_environment_that_is_a_folder_is_replaced(project: Path, make: Make) -> None:

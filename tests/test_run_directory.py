@@ -112,6 +112,7 @@ FILES = (
     "host",
     "token",
     "supervisord.pid",
+    "version",
     "supervisord.sock",
     "supervisord.conf",
     "devices/toaster.json",

@@ -109,10 +109,18 @@ def unit_options(context: Context, scope: "Scope | None", host: str | None) -> "
 
 
 def house_program() -> tuple[str, ...]:
-    """Return the words that start `house` from this environment."""
+    """Return the words that start `house` from this environment.
+
+    If a link `.venv` leads to the environment `.venv.XXXX`, they start from the link: after an upgrade, the
+    link leads to another environment, and this one is removed.
+    """
     from daemons.storage.paths import interpreter
 
-    program = Path(sys.prefix) / "bin" / "house"
+    prefix = Path(sys.prefix)
+    link = prefix.with_suffix("")
+    if link.is_symlink() and link.resolve() == prefix.resolve():
+        prefix = link
+    program = prefix / "bin" / "house"
     return (str(program),) if program.exists() else (str(interpreter()), "-P", "-m", "daemons.cli.main")
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from daemons import __version__
 from daemons.cli import (
     backup,
     hardware,
@@ -23,6 +22,7 @@ from daemons.cli import (
 )
 from daemons.cli.context import Context, VerbGroup
 from daemons.cli.surroundings import prepare
+from daemons.storage.release import describe_version
 
 CONFIGURATIONS = (Path("config/house.toml"), Path("house.toml"))
 
@@ -53,7 +53,7 @@ CONFIGURATIONS = (Path("config/house.toml"), Path("house.toml"))
     show_envvar=True,
     help="The name of this host in the configuration; needed only at the first `up`.",
 )
-@click.version_option(__version__, prog_name="house")
+@click.version_option(describe_version(), prog_name="house")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, run: Path, host: str | None) -> None:
     """Run a home in which every appliance is its own process."""

@@ -25,6 +25,7 @@ from daemons.errors import NoAnswer, NotUp, SupervisorError
 from daemons.kinds.mirror import Options
 from daemons.runtime.clock import uptime
 from daemons.storage.paths import stopped_path, write_fault
+from daemons.storage.release import describe_version, running_version
 from daemons.supervision.supervisord import Supervisor
 
 SUPERVISORD_SECONDS = 3.0
@@ -46,6 +47,8 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
     if fault := write_fault():
         warnings.insert(0, f"{fault}. Until then, what happens now may be forgotten at a restart.")
     is_up = processes != {}
+    running = running_version() if is_up else None
+    warnings += version_warnings(running, describe_version())
     known, message, attention = (
         query_status(roster, context) if is_up else (unknown_status(roster), None, None)
     )
@@ -73,7 +76,16 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
         "devices": devices,
         "services": services,
         "host": roster.host,
+        "version": running,
     }
+
+
+def version_warnings(running: str | None, installed: str) -> list[str]:
+    """Return a warning if the house runs another version than the installed one."""
+    if running in (None, installed):
+        return []
+    text = f"The house runs House {running}, and {installed} is installed"
+    return [f"{text}: `house down` and `house up` start it."]
 
 
 def find_notices(roster: Roster, found: dict[str, dict[str, Any]]) -> tuple[Notice, ...]:

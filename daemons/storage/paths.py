@@ -33,8 +33,11 @@ FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
 
 
 def interpreter() -> Path:
-    """Return the path of the Python that starts every process, always under the same name."""
-    python = Path(sys.prefix) / "bin" / "python3"
+    """Return the path of the Python that starts every process, always under the same name.
+
+    It has no links in it: an upgrade changes where the link `.venv` leads, and a running house keeps its own.
+    """
+    python = Path(sys.prefix).resolve() / "bin" / "python3"
     return python if python.exists() else Path(sys.executable)
 
 

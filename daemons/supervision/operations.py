@@ -26,6 +26,7 @@ from daemons.runtime.processor import used_seconds, waited_seconds, waits_for_di
 from daemons.storage.installed import INSTALLED
 from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
+from daemons.storage.release import RUNNING, describe_version
 from daemons.storage.versions import keep_version, list_versions
 from daemons.supervision.begun import begun
 from daemons.supervision.install import (
@@ -102,6 +103,7 @@ def start_supervisord(house: House, run: Path) -> bool:
     forget_stops(house)
     # Some machines write no .pyc files by themselves. Without them a start takes five times as long.
     compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
+    replace_file(RUNNING, f"{describe_version()}\n".encode())
     launch(configuration(run))
     return True
 

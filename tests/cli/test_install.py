@@ -2,13 +2,16 @@
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from daemons.cli.install import house_program
 from daemons.cli.main import main
+from daemons.storage.paths import interpreter
 from daemons.supervision import systemd
 from tests.support.house import BREAKFAST, HOUSE, HouseFactory
 
@@ -186,3 +189,33 @@ def test_up_and_down_go_through_systemd(make_house: HouseFactory, fake: Path, tm
     )
     assert "systemctl --user stop house.service" in calls(fake)
     assert house.process("toaster") is None
+
+
+@pytest.mark.parametrize("name", [".venv", ".venv.aBcDeF"])
+def test_the_unit_survives_an_upgrade(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts `house` by the link `.venv`, and the processes run from the environment behind the link."""
+    environment = tmp_path / ".venv.aBcDeF"
+    (environment / "bin").mkdir(parents=True)
+    for program in ("house", "python3"):
+        (environment / "bin" / program).touch()
+    (tmp_path / ".venv").symlink_to(environment.name)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / name))
+    assert house_program() == (str(tmp_path / ".venv" / "bin" / "house"),)
+    assert interpreter() == environment / "bin" / "python3"
+
+
+@pytest.mark.parametrize("link", [None, "other"])
+def test_the_unit_names_an_environment_without_a_link(
+    link: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder with the name of the link, or a link to another environment, is not used."""
+    environment = tmp_path / "house.env"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "house").touch()
+    (tmp_path / "other").mkdir()
+    if link:
+        (tmp_path / "house").symlink_to(link)
+    else:
+        (tmp_path / "house").mkdir()
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    assert house_program() == (str(environment / "bin" / "house"),)

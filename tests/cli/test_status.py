@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from daemons.bus.facts import Facts
 from daemons.bus.presence import PresenceTable
 from daemons.bus.requests.protocol import new_command
-from daemons.cli.status import absolute, find_notices, presence, process
+from daemons.cli.status import absolute, find_notices, presence, process, version_warnings
 from daemons.config.roster import Peer, Roster
 from daemons.config.tables import Settings
 
@@ -98,4 +98,13 @@ def test_without_a_mirror_the_notices_come_from_the_devices() -> None:
     assert [one.text for one in find_notices(roster, found)] == [
         "Lamp has failed: exit status 1",
         "Door is open",
+    ]
+
+
+def test_a_house_of_another_version_than_the_installed_one_is_named() -> None:
+    """The warning names both versions; a house without a known version has none."""
+    assert version_warnings("1.0.0 (commit a)", "1.0.0 (commit a)") == []
+    assert version_warnings(None, "1.0.0") == []
+    assert version_warnings("1.0.0 (commit a)", "1.0.1") == [
+        "The house runs House 1.0.0 (commit a), and 1.0.1 is installed: `house down` and `house up` start it."
     ]
