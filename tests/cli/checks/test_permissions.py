@@ -20,8 +20,8 @@ def test_a_key_a_password_and_a_folder_that_others_can_read_are_found(tmp_path: 
     secrets = [run / "keys" / "own.toml", run / "keys" / "clients" / "phone.toml", run / "token", password]
     for path in (config, *secrets):
         path.write_text("")
-        path.chmod(0o644)
-    run.chmod(0o755)
+        path.chmod(0o640)
+    run.chmod(0o750)
     config.chmod(0o666)
 
     def look() -> list[str | None]:
