@@ -17,11 +17,19 @@ def backup(context: Context, file: Path) -> None:
     FILE is a tar.gz that only its owner can read: it has the keys and the tokens. An earlier backup of this
     name is replaced.
     """
+    import time
+
+    from daemons.errors import StorageError
+    from daemons.storage.last_backup import remember_backup
     from daemons.supervision.backup import back_up
 
     file = file.absolute()
     context.enter_run_directory()
     saved = back_up(context.config, file)
+    try:
+        remember_backup(file, time.time())
+    except StorageError as error:
+        click.secho(f"`house doctor` will not know of this backup: {error}", fg="yellow", err=True)
     size = f"{saved.size_bytes / 1000:,.0f} kB"
     click.echo(f"{file}: {saved.files} files, {size}. It has keys; keep it secret.")
     for path in saved.left_out:

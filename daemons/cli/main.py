@@ -6,6 +6,7 @@ import click
 
 from daemons.cli import (
     backup,
+    doctor,
     hardware,
     init,
     install,
@@ -96,6 +97,7 @@ for verb in (
     backup.restore,
     lifecycle.drill,
     lifecycle.check,
+    doctor.doctor,
     install.install,
     install.uninstall,
     kiosk.kiosk,

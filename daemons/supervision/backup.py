@@ -18,7 +18,7 @@ from daemons import __version__
 from daemons.config.files import Files, parse, read_files
 from daemons.config.include import find_files
 from daemons.errors import HouseError, StorageError
-from daemons.storage import history
+from daemons.storage import history, last_backup
 from daemons.storage.archive import Manifest, extract, write_archive
 from daemons.storage.paths import check_path, describe, replace_file
 from daemons.storage.record import decode
@@ -291,4 +291,7 @@ def config_targets(staging: Path, manifest: Manifest, config: Path) -> dict[Path
 
 def has_memory(run: Path) -> bool:
     """Return whether a run directory has anything that a house remembers."""
-    return any(path.is_file() and path.relative_to(run).parts[0] != "lock" for path in run.rglob("*"))
+    return any(
+        path.is_file() and path.relative_to(run).parts[0] not in ("lock", last_backup.FILE.name)
+        for path in run.rglob("*")
+    )

@@ -145,12 +145,14 @@ def reload_units(scope: Scope) -> None:
         )
 
 
-def run_systemctl(scope: Scope, *words: str) -> subprocess.CompletedProcess[str]:
+def run_systemctl(
+    scope: Scope, *words: str, seconds: float = CALL_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Run systemctl for the system or for this user, and return what it printed."""
-    return run_program(["systemctl", *(["--user"] if scope == "user" else []), *words])
+    return run_program(["systemctl", *(["--user"] if scope == "user" else []), *words], seconds)
 
 
-def run_program(words: list[str]) -> subprocess.CompletedProcess[str]:
+def run_program(words: list[str], seconds: float = CALL_SECONDS) -> subprocess.CompletedProcess[str]:
     """Run a program of systemd and return what it printed; raises HouseError if it does not exist or end."""
     environment = dict(os.environ)
     runtime = Path(f"/run/user/{os.geteuid()}")
@@ -164,12 +166,12 @@ def run_program(words: list[str]) -> subprocess.CompletedProcess[str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=CALL_SECONDS,
+            timeout=seconds,
         )
     except FileNotFoundError as error:
         raise HouseError(f"there is no {words[0]}: this machine does not run systemd") from error
     except subprocess.TimeoutExpired as error:
-        raise HouseError(f"{' '.join(words)} has not ended within {CALL_SECONDS} s") from error
+        raise HouseError(f"{' '.join(words)} has not ended within {seconds:g} s") from error
 
 
 def write_public_file(path: Path, content: bytes, mode: int = 0o644) -> None:

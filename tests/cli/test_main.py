@@ -47,6 +47,7 @@ VERBS = [
     "restore",
     "drill",
     "check",
+    "doctor",
     "install",
     "uninstall",
     "kiosk",
