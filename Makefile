@@ -89,7 +89,7 @@ peers: | $(VENV)/installed-bench
 
 pictures: | $(VENV)/installed-test  ## Take the README's pictures anew, from a real page
 	@.ci/debian chromium chromium "there are no pictures"
-	$(VENV)/bin/python docs/pictures.py
+	$(VENV)/bin/python -m docs.pictures
 
 clean:  ## Remove what was set up; the configuration and the house's run directory stay
 	rm -rf .venv .venv.* .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
