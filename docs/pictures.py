@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def take_home(browser: Browser) -> None:
-    """Take a home of 42 devices: on the wall, on a phone, and with an alarm."""
+    """Capture a home of 42 devices: on the wall, on a phone, and with an alarm."""
     with running_house(big_house(42)) as (folder, url):
         for name, *command in SEND:
             house("send", name, *command)
@@ -109,7 +109,7 @@ def take_home(browser: Browser) -> None:
 
 
 def take_breakfast(browser: Browser) -> None:
-    """Take the shipped house."""
+    """Capture the shipped house."""
     text = (HERE.parent / "config" / "house.toml").read_text()
     with running_house(text.replace('kind = "mirror"', 'kind = "mirror"\nport = 0')) as (folder, url):
         house("send", "bathroom_light", "press")
