@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_timeout
 from hypothesis import is_hypothesis_test, settings
 
 from tests.support import factories
 from tests.support.exchange_client import exchange_toml
 from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
+from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
@@ -86,6 +88,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     wanted = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: pytest_timeout.Settings) -> object:
+    """Start the timer of a test with a bound for this machine, as busy as it is now."""
+    own = settings._replace(timeout=patience(settings.timeout))
+    return pytest_timeout.pytest_timeout_set_timer(item, own)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,7 +14,8 @@ import tomli
 
 from daemons.cli.main import main
 from daemons.config.house import load_house
-from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory
+from tests.support.house import PROJECT, HouseFactory
+from tests.support.patience import patience
 
 README = (PROJECT / "README.md").read_text()
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -148,7 +149,7 @@ def interrupted(process: "subprocess.Popen[str]") -> Iterator[Iterator[str]]:
         yield iter(process.stdout.readline, "")
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        rest, _ = process.communicate(timeout=patience())
     assert "Traceback" not in rest
 
 
@@ -157,7 +158,7 @@ def test_the_readmes_commands_run(make: Callable[..., "subprocess.Popen[str]"]) 
 
     def output(*words: str) -> str:
         process = make(*words)
-        text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        text, _ = process.communicate(timeout=patience())
         assert process.returncode == 0, text
         return text
 
@@ -191,6 +192,6 @@ def test_the_readmes_commands_run(make: Callable[..., "subprocess.Popen[str]"]) 
 def test_make_restart_without_a_device_asks_for_one(make: Callable[..., "subprocess.Popen[str]"]) -> None:
     """The message names the command to type, and no process restarts."""
     process = make("restart")
-    text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    text, _ = process.communicate(timeout=patience())
     assert process.returncode != 0
     assert "make restart DEVICE=toaster" in text

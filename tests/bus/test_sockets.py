@@ -29,6 +29,7 @@ from daemons.bus.sockets import (
 from daemons.errors import DeviceError
 from tests.support import factories
 from tests.support.house import eventually
+from tests.support.patience import patience
 
 Context = zmq.Context[zmq.Socket[bytes]]
 LOG = logging.getLogger("test_bus")
@@ -104,7 +105,7 @@ def raw_publisher(context: Context, name: str = "lamp") -> zmq.Socket[bytes]:
 
 def subscription(socket: zmq.Socket[bytes]) -> bytes:
     """Wait for a subscription and return it."""
-    assert socket.poll(10_000), "no subscription has come"
+    assert socket.poll(int(patience() * 1000)), "no subscription has come"
     return socket.recv()
 
 
@@ -268,7 +269,7 @@ def test_every_type_of_client_gets_its_receipt(context: Context, kind: int, deli
     command = Command(id="a1", command="on", deadline=5.0, args={"brightness_percent": 3})
     client.send_multipart([*delimiter, message.encode(command)])
     assert answer_one(server) == command
-    assert client.poll(10_000)
+    assert client.poll(int(patience() * 1000))
     *envelope, body = client.recv_multipart()
     assert envelope == delimiter
     assert message.decode_receipt(body).id == "a1"
@@ -307,9 +308,9 @@ def test_a_command_that_is_too_long_is_rejected(context: Context) -> None:
     client = context.socket(zmq.DEALER)
     client.connect(command_endpoint("lamp"))
     client.send(message.encode(Command(id="long", command="on", deadline=5.0)).ljust(65_536))
-    assert server.socket.poll(5000)
+    assert server.socket.poll(int(patience() * 1000))
     assert list(server.receive()) == []
-    assert client.poll(5000)
+    assert client.poll(int(patience() * 1000))
     receipt = message.decode_receipt(client.recv())
     assert (receipt.id, receipt.outcome) == ("long", "rejected")
     assert receipt.reason == "65536 bytes; at most 16384 are allowed"
@@ -322,7 +323,7 @@ def test_a_client_that_has_gone_does_not_stop_the_server(context: Context) -> No
         client = other.socket(zmq.DEALER)
         client.connect(command_endpoint("lamp"))
         client.send(message.encode(Command(id="a1", command="on", deadline=5.0)))
-        assert server.socket.poll(10_000)
+        assert server.socket.poll(int(patience() * 1000))
         (request,) = server.receive()
     receipt = Receipt(id="a1", device="lamp", outcome="applied", at=1.0)
     for _ in range(3):
@@ -369,9 +370,9 @@ def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) 
     client = context.socket(zmq.REQ)
     client.connect(command_endpoint("lamp"))
     client.send(b'{"id": "a1", "command": "on", "deadline": 1.0, "args": {"level": [1]}}')
-    assert server.socket.poll(5000)
+    assert server.socket.poll(int(patience() * 1000))
     assert list(server.receive()) == []
-    assert client.poll(5000)
+    assert client.poll(int(patience() * 1000))
     receipt = message.decode_receipt(client.recv())
     assert (receipt.id, receipt.outcome) == ("a1", "rejected")
     assert "args" in (receipt.reason or "")
@@ -387,7 +388,7 @@ def test_a_subscriber_of_heartbeats_gets_no_state_and_subscribes_once(context: C
     for seq in (1, 2, 3):
         publisher.send_multipart(frames(state(seq)))
         publisher.send_multipart(frames(beat(seq)))
-        assert subscriber.socket.poll(10_000), "no heartbeat has come"
+        assert subscriber.socket.poll(int(patience() * 1000)), "no heartbeat has come"
         received += subscriber.receive()
     assert received == [beat(1), beat(2), beat(3)]
     subscriber.resubscribe("lamp")

@@ -14,7 +14,8 @@ import pytest
 from daemons.cli import kiosk_files
 from daemons.cli.kiosk_screen import ScreenPower, drain, find_program, open_inputs, outputs
 from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS
-from tests.support.house import BREAKFAST, HOUSE, TIMEOUT_SECONDS, HouseFactory, eventually
+from tests.support.house import BREAKFAST, HOUSE, HouseFactory, eventually
+from tests.support.patience import patience
 from tests.support.ports import free_port
 
 RECORDER = """\
@@ -88,13 +89,13 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=patience(),
             check=True,
         )
         assert second.stdout == "A kiosk of this house runs already; nothing was done.\n"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert process.wait(patience()) == 0
     first, *_, last = (tmp_path / "screen").read_text().splitlines()
     assert (first, last) == ("--off *", "--on *")
     assert list(runtime.iterdir()) == []
@@ -122,7 +123,7 @@ def test_a_real_chromium_is_signed_in_on_the_dark_page(make_house: HouseFactory,
         eventually(lambda: f"http://127.0.0.1:{port}/?glass=black" in addresses(debug))
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert process.wait(patience()) == 0
 
 
 def addresses(port: int) -> list[str]:

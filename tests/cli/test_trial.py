@@ -14,7 +14,8 @@ from daemons.cli import trial
 from daemons.cli.main import main
 from daemons.storage.lock import NameLock
 from tests.support.emulator import EMULATORS, Emulator, emulator, table
-from tests.support.house import HOUSE, TIMEOUT_SECONDS, HouseFactory, eventually
+from tests.support.house import HOUSE, HouseFactory, eventually
+from tests.support.patience import patience
 
 Try = Callable[..., Result]
 
@@ -157,7 +158,7 @@ def test_a_button_waits_for_a_press(make_house: HouseFactory) -> None:
             f'{{"at": {time.time()}, "what": "double"}}\n'
         )
         assert re.match(r"✓ is pressed +\d+ ms   double", process.stdout.readline())
-        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert process.wait(patience()) == 0
 
 
 def test_a_button_without_a_press_fails(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +191,7 @@ def test_ctrl_c_switches_the_hardware_off(make_house: HouseFactory, tmp_path: Pa
         ) as process:
             eventually(lambda: plug.on)
             process.send_signal(signal.SIGINT)
-            _, printed = process.communicate(timeout=TIMEOUT_SECONDS)
+            _, printed = process.communicate(timeout=patience())
         assert (process.returncode, plug.on, plug.switchings) == (1, False, [True, False])
     assert "Traceback" not in printed
     assert "it: not all worked; it was left off." in printed

@@ -11,13 +11,14 @@ from daemons.client.aio import House
 from daemons.errors import DeviceError, NoAnswer
 from tests.client.conftest import Access
 from tests.support.exchange_client import lamp_state, make_key, restart_exchange
-from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse
+from tests.support.house import TemporaryHouse
+from tests.support.patience import patience
 
 
 @asynccontextmanager
 async def connect(where: Path) -> AsyncIterator[House]:
     """Yield a client, and end a test that waits in vain."""
-    async with asyncio.timeout(2 * TIMEOUT_SECONDS), House(where) as client:
+    async with asyncio.timeout(2 * patience()), House(where) as client:
         yield client
 
 

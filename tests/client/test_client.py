@@ -17,7 +17,8 @@ from daemons.client import House, StateChange
 from daemons.errors import DeviceError, NoAnswer
 from tests.client.conftest import Access
 from tests.support.exchange_client import lamp_state, make_key, restart_exchange
-from tests.support.house import PROJECT, TIMEOUT_SECONDS, TemporaryHouse, eventually
+from tests.support.house import PROJECT, TemporaryHouse, eventually
+from tests.support.patience import patience
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_the_current_state_comes_first_and_then_each_change(access: Access, clie
 def test_without_names_the_changes_of_all_processes_come(access: Access, client: House) -> None:
     """Also those of the house's own processes, such as the recorder."""
     wanted = {"toaster", "kitchen_lamp", "mirror", "recorder"}
-    for change in client.changes(seconds=TIMEOUT_SECONDS):
+    for change in client.changes(seconds=patience()):
         wanted.discard(change.device)
         if not wanted:
             return
@@ -141,7 +142,7 @@ def test_the_program_of_the_readme_runs_in_a_house_without_an_exchange(direct_ho
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT_SECONDS,
+        timeout=patience(),
     )
     assert (done.stdout, done.stderr) == ("applied\n", "")
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.house import BREAKFAST, PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse
+from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
+from tests.support.patience import patience
 
 PAGES = sorted(
     str(page.relative_to(PROJECT)) for page in (*PROJECT.glob("[RC]*.md"), *(PROJECT / "docs").glob("*.md"))
@@ -184,7 +185,7 @@ class Checkout:
             assert process.stdout is not None
             assert process.stdout.readline(), text
             os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=2 * TIMEOUT_SECONDS)
+        output, _ = process.communicate(timeout=2 * patience())
         assert "Traceback" not in output, f"{text}\n{output}"
         assert is_endless or process.returncode == 0, f"{text}\n{output}"
         if found := re.fullmatch(r"(?:house|make) (up|down)\b.*", text):

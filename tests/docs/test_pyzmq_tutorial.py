@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
 from tests.support.script import PATIENCE_SECONDS, Script, running
 
 PROJECT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def test_a_press_makes_breakfast(folder: Path, order: str) -> None:
         for name in ("coffee_maker", "toaster"):
             scripts[name].lines_until(f"{name} receives switch/state")
         idle = {"coffee_maker idle", "toaster idle"}
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + patience(PATIENCE_SECONDS)
         assert {scripts["mirror"].next_line(end) for _ in idle} == idle
         scripts["switch"].press()
         scripts["switch"].lines_until("switch on")
@@ -78,7 +79,7 @@ def test_the_switch_ends_with_its_input(folder: Path) -> None:
     with running(folder, "switch.py") as switch:
         assert switch.process.stdin is not None
         switch.process.stdin.close()
-        assert switch.process.wait(PATIENCE_SECONDS) == 0
+        assert switch.process.wait(patience(PATIENCE_SECONDS)) == 0
 
 
 def test_every_file_that_the_page_names_exists() -> None:

@@ -21,7 +21,8 @@ from daemons.errors import StorageError
 from daemons.kinds import Reading
 from daemons.values import convert
 from tests.support.calendar_server import PASSWORD, USER, CalendarServer, ics
-from tests.support.loopback_server import NOW, TIMEOUT_SECONDS, Behaviour, after_request, http, opened
+from tests.support.loopback_server import NOW, Behaviour, after_request, http, opened
+from tests.support.patience import patience
 
 expanding = pytest.importorskip("daemons.drivers.ical.expand", exc_type=ImportError)
 WALL = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
@@ -161,7 +162,7 @@ def test_a_slow_server_does_not_hold_the_driver_for_ever() -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             fetch(driver)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < patience(10)
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def wait_for(driver: Any, is_met: Any) -> Reading:
         reading: Reading = driver.read(NOW)
         if is_met(reading):
             return reading
-        assert select.select([driver.socket], [], [], TIMEOUT_SECONDS)[0], reading
+        assert select.select([driver.socket], [], [], patience())[0], reading
 
 
 def test_a_driver_reads_tries_again_and_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from daemons.drivers import Driver, Remote
 from daemons.drivers.forecast_server.client import MAX_ANSWER_BYTES
 from daemons.kinds import Reading
 from daemons.values import convert
-from tests.support.loopback_server import NOW, TIMEOUT_SECONDS
+from tests.support.loopback_server import NOW
+from tests.support.patience import patience
 from tests.support.ports import free_port
 from tests.support.weather_services import met_no, open_meteo
 from tests.support.weather_services.server import Reply, WeatherService
@@ -52,7 +53,7 @@ def wait_for(driver: Driver[Any], met: Callable[[Reading], Any]) -> Reading:
         reading = driver.read(NOW)
         if met(reading):
             return reading
-        assert select.select([driver.socket], [], [], TIMEOUT_SECONDS)[0], f"nothing came after {reading}"
+        assert select.select([driver.socket], [], [], patience())[0], f"nothing came after {reading}"
 
 
 @pytest.mark.parametrize("word", SERVICES)
@@ -154,9 +155,7 @@ def test_a_service_that_hangs_is_unreachable() -> None:
     with WeatherService(Reply()) as service:
         service.hangs = True
         with asking("open_meteo", service, timeout="1s") as driver:
-            began = time.monotonic()
-            driver.read(NOW)
-            assert time.monotonic() - began < 0.5
+            assert driver.read(NOW).reachable is None, "the call waited for the service"
             reading = wait_for(driver, lambda r: r.reachable is False)
     assert "no answer within 1 s" in str(reading.fault)
 

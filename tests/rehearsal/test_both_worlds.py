@@ -44,7 +44,7 @@ class Player(Protocol):
         """Wait until all devices of the house have gone on for so long."""
 
     def wait_for(self, device: str, **fields: object) -> None:
-        """Wait until a device shows some values."""
+        """Wait until a device has shown some values: when the last action began, or since then."""
 
 
 class Real:
@@ -55,30 +55,40 @@ class Real:
         self._began = time.time()
         self.times: list[float] = []
         """The moment of each action, in seconds since the beginning; the last one is the end."""
+        self._known: dict[str, State] = {}
+        """The latest states when the last action began."""
+        self._seen = 0
+        """How many states had arrived then."""
+
+    def _begin(self) -> None:
+        """Begin an action: a device may show what it leads to before the action returns."""
+        self._known, self._seen = dict(self._listener.states), len(self._listener.all_states)
 
     def _note(self, at: float | None = None) -> None:
         self.times.append((time.time() if at is None else at) - self._began)
 
     def send(self, device: str, command: str) -> str:
+        self._begin()
         receipt = self._house.send(device, command)
         self._note(receipt["at"])
         return str(receipt["outcome"])
 
     def kill(self, device: str) -> None:
+        self._begin()
         self._note()
         self._listener.kill(device)
 
     def switch_by_hand(self, device: str, *, on: bool) -> None:
         """Switch the hardware once it has its setting, which would undo what the hand does before."""
         self._listener.wait_for(lambda listener: listener.states[device].state.get("confirmed", True))
+        self._begin()
         at = time.time()
         changes = self._listener.states[device].state["status"] is not on
         line = {"at": at, "what": "on" if on else "off", "on": on}
         with (self._house.run / "hardware" / device / "switchings.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         if changes:
-            self.wait_for(device, status=on)
-            at = self._listener.states[device].at
+            at = self._wait_for_state(device, status=on).at
         self._note(at)
 
     def press(self, device: str, touch: str) -> None:
@@ -87,17 +97,19 @@ class Real:
             file.write(json.dumps({"at": time.time(), "what": touch}) + "\n")
 
     def measure(self, device: str, **values: float) -> None:
+        self._begin()
         path = self._house.run / "hardware" / device / "measured.json"
         path.with_suffix(".new").write_text(json.dumps(values))
         path.with_suffix(".new").rename(path)
-        self.wait_for(device, **values)
-        self._note(self._listener.states[device].at)
+        self._note(self._wait_for_state(device, **values).at)
 
     def stop(self, device: str) -> None:
+        self._begin()
         self._house.house("stop", device)
         self._note()
 
     def start(self, device: str) -> None:
+        self._begin()
         boot = self._listener.states[device].boot
         self._house.house("start", device)
         self._listener.wait_for(lambda listener: listener.states[device].boot > boot)
@@ -110,7 +122,19 @@ class Real:
         self._note()
 
     def wait_for(self, device: str, **fields: object) -> None:
-        self._listener.wait_for(lambda listener: listener.has_state(device, **fields))
+        self._wait_for_state(device, **fields)
+
+    def _wait_for_state(self, device: str, **fields: object) -> State:
+        """Wait for a state with these fields, and return the first one. A slow test misses no short phase."""
+        found: list[State] = []
+
+        def is_there(listener: Listener) -> bool:
+            states = [*self._known.values(), *listener.all_states[self._seen :]]
+            found[:] = [one for one in states if one.device == device and fields.items() <= one.state.items()]
+            return bool(found)
+
+        self._listener.wait_for(is_there)
+        return found[0]
 
 
 class Rehearsed:

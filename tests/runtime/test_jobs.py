@@ -10,7 +10,7 @@ import pytest
 
 from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop
-from tests.support.factories import TIMEOUT_SECONDS
+from tests.support.patience import patience
 
 
 def test_the_loop_continues_and_handles_the_result() -> None:
@@ -23,9 +23,9 @@ def test_the_loop_continues_and_handles_the_result() -> None:
         loop.stop("the result came")
 
     with Loop(time.monotonic) as loop, JobPool(loop) as jobs:
-        jobs.submit(lambda: may_end.wait(TIMEOUT_SECONDS), on_done)
+        jobs.submit(lambda: may_end.wait(patience()), on_done)
         loop.at(loop.now(), may_end.set)
-        loop.at(loop.now() + TIMEOUT_SECONDS, lambda: loop.stop("too late"))
+        loop.at(loop.now() + patience(), lambda: loop.stop("too late"))
         assert loop.run() == "the result came"
     assert results == [True, threading.current_thread()]
 
@@ -49,7 +49,7 @@ def test_the_end_waits_for_every_job() -> None:
     over = threading.Event()
 
     def work(number: int) -> None:
-        over.wait(TIMEOUT_SECONDS)
+        over.wait(patience())
         done.append(number)
 
     with Loop(time.monotonic) as loop, JobPool(loop) as jobs:

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 
 from daemons.runtime.loop import Loop, Timer
+from tests.support.patience import patience
 
 PROGRAM = """
 import os, signal, sys, time
@@ -55,7 +56,7 @@ def program(state: str, *, supervised: bool = False) -> Iterator[subprocess.Pope
 def end(process: subprocess.Popen[bytes]) -> str:
     """Wait for a process to end, and return the reason that it printed."""
     assert process.stderr is not None
-    assert process.wait(10) == 0
+    assert process.wait(patience()) == 0
     return process.stderr.read().decode().strip()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemons.runtime.processor import waited_seconds, waits_for_disk
 from tests.support.house import eventually
+from tests.support.patience import patience
 
 BUSY = "while True: pass"
 BLOCKED = """
@@ -59,7 +60,7 @@ def test_a_process_in_an_uninterruptible_wait_counts_as_waiting_for_a_disk(tmp_p
     try:
         eventually(lambda: waits_for_disk(process.pid))
         fifo.write_bytes(b"")
-        assert process.wait(30) == 0
+        assert process.wait(patience()) == 0
     finally:
         process.kill()
         process.wait()

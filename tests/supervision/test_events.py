@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from daemons.supervision.events import tokens
+from tests.support.patience import patience
 
 LISTEN = """
 import json, select, sys
@@ -51,7 +52,7 @@ class Wire:
 
     def close(self) -> tuple[bytes, bytes]:
         """Close the pipes, and return the last output of the listener."""
-        return self._process.communicate(timeout=20)
+        return self._process.communicate(timeout=patience())
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from daemons.supervision.foreground import describe
-from tests.support.house import BREAKFAST, HOUSE, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse
+from tests.support.house import BREAKFAST, HOUSE, HouseFactory, TemporaryHouse
+from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
 WATCHDOG_SECONDS = 4
 FIRST_SECONDS = 90.0
@@ -29,11 +30,11 @@ class Manager:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
 
-    def wait_for(self, text: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def wait_for(self, text: str, timeout_seconds: float = WAIT_SECONDS) -> None:
         """Receive messages until a line contains a text; fail after the timeout."""
-        end = time.monotonic() + timeout_seconds
-        while not any(text in line for line in self.receive(max(0.0, end - time.monotonic()))):
-            assert time.monotonic() < end, f"no {text!r}: {self.lines}"
+        deadline = Deadline(timeout_seconds)
+        while not any(text in line for line in self.receive(max(0.0, deadline.left()))):
+            assert deadline.left() > 0, f"no {text!r}: {self.lines}"
 
     def receive(self, seconds: float) -> list[str]:
         """Return the lines of the next message; none if no message arrives within a time."""
@@ -90,7 +91,7 @@ def test_a_manager_learns_of_the_start_the_devices_and_the_end(
         manager.wait_for("WATCHDOG=1")
         process.terminate()
         manager.wait_for("STOPPING=1")
-        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert process.wait(patience()) == 0
     assert house.house("down").stdout == "The house was not up; nothing was done.\n"
 
 
@@ -112,7 +113,7 @@ def test_a_supervisord_that_hangs_or_ends_is_noticed(make_house: HouseFactory, m
         os.kill(supervisord, signal.SIGCONT)
         manager.wait_for("WATCHDOG=1")
         os.kill(supervisord, signal.SIGKILL)
-        _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+        _, errors = process.communicate(timeout=patience())
         assert process.returncode == 1
         assert f"supervisord (PID {supervisord}) has ended" in errors
 

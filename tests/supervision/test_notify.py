@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemons.supervision.notify import Notifier
+from tests.support.patience import patience
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
@@ -18,7 +19,7 @@ def test_messages_arrive_at_the_socket(
     monkeypatch.setenv("NOTIFY_SOCKET", name)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0"))
-        manager.settimeout(5)
+        manager.settimeout(patience())
         notifier = Notifier()
         notifier.send(READY=1, STATUS="up")
         assert manager.recv(1000) == b"READY=1\nSTATUS=up"

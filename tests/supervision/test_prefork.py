@@ -19,7 +19,8 @@ from daemons.config.house import load_house
 from daemons.storage.paths import FOLDERS
 from daemons.supervision import immortal, prefork
 from daemons.supervision.supervisord import ended
-from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, Listener, TemporaryHouse, eventually
+from tests.support.house import PROJECT, HouseFactory, Listener, TemporaryHouse, eventually
+from tests.support.patience import patience
 from tests.support.reaper import kill_all
 
 PROBES = """
@@ -154,7 +155,7 @@ class Project:
             capture_output=True,
             text=True,
             check=check,
-            timeout=TIMEOUT_SECONDS,
+            timeout=patience(),
         )
 
 
@@ -322,7 +323,7 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
                     capture_output=True,
                     text=True,
                     check=False,
-                    timeout=TIMEOUT_SECONDS,
+                    timeout=patience(),
                 )
             )
         forked, started = found
@@ -428,7 +429,7 @@ def test_supervisords_garbage_closes_no_file_of_a_device() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT_SECONDS,
+        timeout=patience(),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "it is still open\n", "")
 
@@ -459,7 +460,7 @@ def test_other_programs_are_executed_as_usual(command: list[str]) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=patience(),
     )
     assert done.stdout.startswith(("hello\n", "The Zen of Python"))
     assert done.stderr == ""
@@ -543,7 +544,7 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
     os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
     with ended(pid) as wait:
         try:
-            assert wait(TIMEOUT_SECONDS if with_prefork else 0) == with_prefork
+            assert wait(patience() if with_prefork else 0) == with_prefork
             stuck.unlink()
             project.house(house, "up")
             assert wait(0)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.support.house import TIMEOUT_SECONDS
+from tests.support.patience import patience
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_OPTIONS = (
@@ -24,7 +24,13 @@ IN_CHROMIUM = [
 ]
 """The marks of a file whose tests start a Chromium."""
 WALL, PHONE = ViewportSize(width=1920, height=1080), ViewportSize(width=390, height=844)
-expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
+
+
+def set_patience(page: Page) -> None:
+    """Set the timeouts of a page and of `expect` to the bound for this machine, as busy as it is now."""
+    milliseconds = patience() * 1000
+    page.set_default_timeout(milliseconds)
+    expect.set_options(timeout=milliseconds)
 
 
 def wait_until_live(page: Page) -> None:

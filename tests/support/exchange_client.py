@@ -15,7 +15,8 @@ import zmq
 
 from daemons.bus.keys import Credentials
 from daemons.client.route import Route, connect
-from tests.support.house import BREAKFAST, PROJECT, TIMEOUT_SECONDS, TemporaryHouse, eventually
+from tests.support.house import BREAKFAST, PROJECT, TemporaryHouse, eventually
+from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
 GARDEN = """
 [devices.garden_lamp]
@@ -90,31 +91,31 @@ class ExchangeClient:
         """Report a state of a device, once the exchange has subscribed; bytes are sent as they are."""
         if "report" not in self._sockets:
             self._sockets["report"] = self.socket(zmq.XPUB, 1)
-            self._sockets["report"].poll(5000)
+            assert self._sockets["report"].poll(int(patience() * 1000)), "the exchange does not subscribe"
         payload = state if isinstance(state, bytes) else json.dumps({"state": state, **more}).encode()
         self._sockets["report"].send_multipart([f"{device}/state".encode(), payload])
 
-    def send(self, command: dict[str, Any], wait: float = TIMEOUT_SECONDS) -> dict[str, Any] | None:
+    def send(self, command: dict[str, Any], wait: float = WAIT_SECONDS) -> dict[str, Any] | None:
         """Send a command as it is, and return its receipt; None when none comes within `wait` seconds."""
         if "command" not in self._sockets:
             self._sockets["command"] = self.socket(zmq.DEALER, 2)
         socket = self._sockets["command"]
         socket.send_multipart([b"", json.dumps(command).encode()])
-        end = time.monotonic() + wait
-        while socket.poll(max(0, int((end - time.monotonic()) * 1000))):
+        deadline = Deadline(wait)
+        while socket.poll(max(0, int(deadline.left() * 1000))):
             found: dict[str, Any] = json.loads(socket.recv_multipart()[-1])
             if found["id"] == command["id"]:
                 return found
         return None
 
     def command(self, device: str, word: str, seconds: float = 5.0, **more: Any) -> dict[str, Any] | None:
-        """Send a command with a new id and a deadline in `seconds`, and return its receipt."""
+        """Send a command with a new id and a deadline, and return its receipt."""
         return self.send(
             {
                 "id": os.urandom(5).hex(),
                 "device": device,
                 "command": word,
-                "deadline": time.time() + seconds,
+                "deadline": time.time() + patience(seconds),
                 **more,
             }
         )
@@ -136,9 +137,9 @@ def connect_client(where: Path) -> Iterator[ExchangeClient]:
         os.chdir(before)
 
 
-def receive_message(socket: Any, patience: float = TIMEOUT_SECONDS) -> tuple[str, dict[str, Any]]:
-    """Receive the next message of a subscriber, within `patience` seconds: topic and payload."""
-    assert socket.poll(int(patience * 1000)), "no message came"
+def receive_message(socket: Any, seconds: float = WAIT_SECONDS) -> tuple[str, dict[str, Any]]:
+    """Receive the next message of a subscriber, topic and payload; fail after the bound."""
+    assert socket.poll(int(patience(seconds) * 1000)), "no message came"
     topic, payload = socket.recv_multipart()
     return topic.decode(), json.loads(payload)
 

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,9 +26,9 @@ from daemons.runtime.log import open_log
 from daemons.runtime.loop import Loop
 from daemons.storage import lock as lock_module
 from daemons.storage import paths
+from tests.support.patience import Deadline
 
 __all__ = ["REQUIRED", "device", "machine", "machine_kinds"]
-TIMEOUT_SECONDS = 10.0
 UTC = tables.zone("UTC")
 START_TIME = 1_000_000.0
 """When the memory of each device in the tests was created (Unix seconds)."""
@@ -43,9 +42,9 @@ def enter_run_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wait_until(met: Callable[[], bool], what: str) -> None:
     """Wait until a condition is met; after the timeout, fail with the description of the condition."""
-    end = time.monotonic() + TIMEOUT_SECONDS
+    deadline = Deadline()
     while not met():
-        assert time.monotonic() < end, f"waited in vain for {what}"
+        assert deadline.left() > 0, f"waited in vain for {what}"
         os.sched_yield()
 
 
@@ -125,12 +124,12 @@ def process(name: str = "exchange") -> Iterator[Process]:
 
 def run_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
     """Run a loop until a condition is met; after the timeout, fail with the description of the condition."""
-    end = loop.now() + TIMEOUT_SECONDS
+    deadline = Deadline()
 
     def check() -> None:
         if met():
             loop.stop("met")
-        elif loop.now() > end:
+        elif deadline.left() < 0:
             loop.stop("too late")
         else:
             loop.at(loop.now() + 0.002, check)

@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.house import TIMEOUT_SECONDS
+from tests.support.patience import Deadline, patience
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 ADDRESS = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
@@ -48,7 +48,7 @@ class Window:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            found = json.loads(self._socket.recv(timeout=TIMEOUT_SECONDS))
+            found = json.loads(self._socket.recv(timeout=patience()))
             if found.get("method") == "log.entryAdded" and found["params"]["level"] == "error":
                 self.errors.append(str(found["params"]["text"]))
             if found.get("id") == number:
@@ -83,9 +83,9 @@ class Window:
 
     def wait_until(self, expression: str) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + TIMEOUT_SECONDS
+        deadline = Deadline()
         while not self.evaluate(expression):
-            assert time.monotonic() < end, f"never true: {expression}; errors: {self.errors}"
+            assert deadline.left() > 0, f"never true: {expression}; errors: {self.errors}"
             time.sleep(POLL_SECONDS)
 
     def click(self, selector: str) -> None:
@@ -130,14 +130,14 @@ def firefox(profile: Path) -> Iterator[Window]:
                 yield Window(socket)
         finally:
             process.terminate()
-            process.wait(TIMEOUT_SECONDS)
+            process.wait(patience())
 
 
 def wait_for_address(log: Path, process: subprocess.Popen[bytes]) -> str:
     """Return the address that Firefox prints when it is ready."""
-    end = time.monotonic() + TIMEOUT_SECONDS
+    deadline = Deadline()
     while not (found := ADDRESS.search(log.read_text(errors="replace"))):
-        is_starting = process.poll() is None and time.monotonic() < end
+        is_starting = process.poll() is None and deadline.left() > 0
         assert is_starting, log.read_text(errors="replace")
         time.sleep(POLL_SECONDS)
     return found[1]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clock_shift import WallClock
-from tests.support.house import PROJECT, TIMEOUT_SECONDS, TemporaryHouse
+from tests.support.house import PROJECT, TemporaryHouse
 from tests.support.network import Network
+from tests.support.patience import WAIT_SECONDS, Deadline
 from tests.support.reaper import kill_all
 
 TWO = """
@@ -175,12 +176,13 @@ class HostMonitor:
                 self.all.append(received)
             self._changed.notify_all()
 
-    def until(self, holds: Callable[["HostMonitor"], Any], patience: float = TIMEOUT_SECONDS) -> float:
-        """Wait until a condition is met, and return the elapsed seconds; fail after `patience` seconds."""
+    def until(self, holds: Callable[["HostMonitor"], Any], seconds: float = WAIT_SECONDS) -> float:
+        """Wait until a condition is met, and return the elapsed seconds; fail after the bound."""
         began = time.monotonic()
         with self._changed:
-            if not self._changed.wait_for(lambda: holds(self), patience):
-                raise AssertionError(f"not within {patience:g} s; received {self.states}, {self.reports}")
+            deadline = Deadline(seconds)
+            while not self._changed.wait_for(lambda: holds(self), max(0.0, deadline.left())):
+                assert deadline.left() > 0, f"{deadline}; received {self.states}, {self.reports}"
         return time.monotonic() - began
 
     def next_beat(self, name: str) -> None:

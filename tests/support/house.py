@@ -22,6 +22,7 @@ from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.drivers.physics.relay import Switching
 from daemons.drivers.simulated import read_switchings
 from tests.support import command_server
+from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
 HOUSE = [sys.executable, "-m", "daemons.cli.main"]
 PROJECT = Path(__file__).parent.parent.parent
@@ -37,13 +38,12 @@ Its watchdog is long, so that a test can freeze a process. Its page binds a free
 """
 HouseFactory = Callable[..., "TemporaryHouse"]
 """The type of the fixture `make_house`."""
-TIMEOUT_SECONDS = 30.0
-"""The timeout in seconds of every wait in a test; only a broken house needs that long."""
 READY_VERBS = ("up", "reload", "restart", "start")
 """The verbs of `house` that wait until the devices are ready."""
-SEND_TIMEOUT_SECONDS = 20.0
+LONGEST_TIMEOUT_SECONDS = 300.0
+"""The longest `--timeout` that the verbs of `house` accept."""
 FINISH_SECONDS = 1.0
-"""How long a device may take to set its hardware; one that is stopped does not answer."""
+"""How long one question to a device waits, before it is looked up whether the device runs."""
 
 
 class TemporaryHouse:
@@ -89,8 +89,9 @@ class TemporaryHouse:
         self, *words: str, check: bool = True, timeout_seconds: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
         """Run a `house` command to its end; a verb that waits for devices gets a long timeout."""
+        timeout_seconds = patience(timeout_seconds)
         has_timeout = words[0] not in READY_VERBS or "--timeout" in words
-        timeout = () if has_timeout else ("--timeout", f"{TIMEOUT_SECONDS:g}")
+        timeout = () if has_timeout else ("--timeout", verb_timeout())
         if self.command_prefix or self.extra_environment:
             done = subprocess.run(
                 [*self.command_prefix, *HOUSE, *words, *timeout],
@@ -122,10 +123,10 @@ class TemporaryHouse:
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.communicate(timeout=TIMEOUT_SECONDS)
+                process.communicate(timeout=patience())
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGABRT)  # it writes its stacks, and ends
-                process.wait(TIMEOUT_SECONDS)
+                process.wait(patience())
                 raise
 
     def status(self) -> dict[str, Any]:
@@ -153,8 +154,7 @@ class TemporaryHouse:
 
     def send(self, name: str, command: str, *args: str) -> dict[str, Any]:
         """Send a command, and return its receipt; without `--timeout` in `args` the deadline is far."""
-        timeout = f"{SEND_TIMEOUT_SECONDS:g}"
-        done = self.house("send", "--timeout", timeout, name, command, *args, "--json", check=False)
+        done = self.house("send", "--timeout", verb_timeout(), name, command, *args, "--json", check=False)
         receipt: dict[str, Any] = json.loads(done.stdout)
         return receipt
 
@@ -170,16 +170,29 @@ class TemporaryHouse:
         A receipt is sent before that. But the hardware is set before the next command is handled, here one
         with a past deadline, which changes nothing.
         """
-        if self.process(name) is None:
-            return
+        deadline = Deadline()
+        while self.runs(name) and not self._answers(name):
+            assert deadline.left() > 0, f"{deadline}: {name} answers no command"
+
+    def runs(self, name: str) -> bool:
+        """Return whether the process of a device is there, and not stopped by a signal."""
+        try:
+            stat = Path(f"/proc/{self.process(name)}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] not in ("T", "t", "Z")
+
+    def _answers(self, name: str) -> bool:
+        """Send a device a command that changes nothing, and return whether it sends the receipt."""
         command = Command(id=os.urandom(5).hex(), command="finish", deadline=1.0)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with chdir(self.run):
             connection = BlockingConnection(lambda: connect_commands(context, command_endpoint(name)))
             connection.send(command)
-            connection.receive(command.id, time.monotonic() + FINISH_SECONDS)
+            receipt = connection.receive(command.id, time.monotonic() + FINISH_SECONDS)
         connection.close()
         context.term()
+        return receipt is not None
 
     def log(self, name: str) -> str:
         """Return the log of a process."""
@@ -215,15 +228,14 @@ class Listener:
         self.heartbeats: dict[str, Heartbeat] = {}
         self.reports: dict[str, Report] = {}
 
-    def wait_for(
-        self, met: Callable[["Listener"], Any], timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> "Listener":
+    def wait_for(self, met: Callable[["Listener"], Any], timeout_seconds: float = WAIT_SECONDS) -> "Listener":
         """Receive messages until a condition is met; fail after the timeout."""
-        end = time.monotonic() + timeout_seconds
+        deadline = Deadline(timeout_seconds)
         while not met(self):
-            left = end - time.monotonic()
-            if left <= 0 or not self.receive(left):
-                raise AssertionError(f"not within {timeout_seconds:g} s; received {self.states}")
+            left = deadline.left()
+            if left <= 0:
+                raise AssertionError(f"{deadline}; received {self.states}")
+            self.receive(left)
         return self
 
     def receive(self, seconds: float) -> bool:
@@ -257,11 +269,15 @@ class Listener:
         return state is not None and all(state.state.get(key) == value for key, value in fields.items())
 
 
-def eventually(met: Callable[[], Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
+def verb_timeout() -> str:
+    """Return a `--timeout` that only a broken house exceeds."""
+    return f"{min(patience(), LONGEST_TIMEOUT_SECONDS):g}"
+
+
+def eventually(met: Callable[[], Any], timeout_seconds: float = WAIT_SECONDS) -> Any:
     """Poll a condition that sends no event until it is true, and return its value; fail after the timeout."""
-    end = time.monotonic() + timeout_seconds
+    deadline = Deadline(timeout_seconds)
     while not (value := met()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {timeout_seconds:g} s")
+        assert deadline.left() > 0, str(deadline)
         time.sleep(0.01)
     return value

@@ -14,8 +14,8 @@ from daemons.config import loader
 from daemons.drivers import Driver
 from daemons.kinds import Message, Reading, Setting
 from daemons.values import convert
+from tests.support.patience import patience
 
-TIMEOUT_SECONDS = 20.0
 NOW = 1_000_000.0
 Behaviour = Callable[[socket.socket, "LoopbackServer"], None]
 
@@ -59,7 +59,7 @@ class LoopbackServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):
-            connection.settimeout(TIMEOUT_SECONDS)
+            connection.settimeout(patience())
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)
             self.behave(connection, self)
@@ -107,7 +107,7 @@ def after_request(*answers: bytes, then: str = "close") -> Behaviour:
         while then == "repeat" and not server.ended.is_set():
             connection.sendall(answers[-1])
         if then == "hang":
-            server.ended.wait(TIMEOUT_SECONDS)
+            server.ended.wait(patience())
 
     return behave
 
@@ -132,7 +132,7 @@ def deliver(driver: "Driver[Any]", attempt: int = 1, **more: Any) -> Reading:
         reading = driver.read(NOW)
         if reading.outcome is not None and reading.outcome.attempt == attempt:
             return reading
-        assert select.select([driver.socket], [], [], TIMEOUT_SECONDS)[0], "there was no outcome in time"
+        assert select.select([driver.socket], [], [], patience())[0], "there was no outcome in time"
 
 
 def result(reading: Reading) -> str:

@@ -13,9 +13,9 @@ from typing import Self
 
 import pytest
 
+from tests.support.patience import Deadline
 from tests.support.ports import free_port
 
-TIMEOUT_SECONDS = 20.0
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 USER = "house"
 ACL_PLUGIN = "mosquitto_dynamic_security.so"
@@ -127,13 +127,13 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [self._program, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + TIMEOUT_SECONDS
+        deadline = Deadline()
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except ConnectionRefusedError:
                 assert self._process.poll() is None, "mosquitto has ended"
-                assert time.monotonic() < end, "mosquitto does not listen"
+                assert deadline.left() > 0, "mosquitto does not listen"
                 time.sleep(0.005)  # a listener sends no event
             else:
                 return

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-TIMEOUT_SECONDS = 60.0
+from tests.support.patience import Deadline, patience
 
 
 class MqttRecorder:
@@ -37,12 +36,12 @@ class MqttRecorder:
 
     def wait_for(self, met: Callable[[], Any]) -> Any:
         """Wait until a condition is met, and return its value; fail after the timeout."""
-        end = time.monotonic() + TIMEOUT_SECONDS
+        deadline = Deadline()
         with self._changed:
             while not (value := met()):
-                left = end - time.monotonic()
+                left = deadline.left()
                 if left <= 0:
-                    raise AssertionError(f"not within {TIMEOUT_SECONDS:g} s; {self.messages[-20:]}")
+                    raise AssertionError(f"{deadline}; {self.messages[-20:]}")
                 self._changed.wait(left)
             return value
 
@@ -51,7 +50,7 @@ class MqttRecorder:
     ) -> None:
         """Publish a message, and wait until the broker has it."""
         text = payload if isinstance(payload, str) else json.dumps(payload)
-        self._client.publish(topic, text, qos, retain=retain).wait_for_publish(TIMEOUT_SECONDS)
+        self._client.publish(topic, text, qos, retain=retain).wait_for_publish(patience())
 
     def clear(self) -> None:
         """Drop the messages so far."""
@@ -102,7 +101,7 @@ def record_broker(port: int) -> Iterator[MqttRecorder]:
     made = MqttRecorder(client)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    assert joined.wait(TIMEOUT_SECONDS)
+    assert joined.wait(patience())
     try:
         yield made
     finally:

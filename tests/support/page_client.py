@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse
+from tests.support.house import TemporaryHouse
+from tests.support.patience import patience
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -77,11 +78,11 @@ def http_request(
     assert address.port is not None
     if context:
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            address.hostname, address.port, timeout=TIMEOUT_SECONDS, context=context
+            address.hostname, address.port, timeout=patience(), context=context
         )
     else:
         connection = http.client.HTTPConnection(
-            address.hostname, address.port, timeout=TIMEOUT_SECONDS, source_address=(source, 0)
+            address.hostname, address.port, timeout=patience(), source_address=(source, 0)
         )
     try:
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
@@ -142,7 +143,7 @@ class LiveClient:
 
     async def receive(self, *types: str) -> LiveMessage:
         """Return the next message, or the next one of these types."""
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             while True:
                 text = await self.socket.recv()
                 assert isinstance(text, str), "every message is one text frame"

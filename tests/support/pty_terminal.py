@@ -9,12 +9,12 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemons.cli.terminal.window import BEGIN, END
-from tests.support.house import HOUSE, TIMEOUT_SECONDS, TemporaryHouse
+from tests.support.house import HOUSE, TemporaryHouse
+from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
 PIECE = re.compile(r"\x1b\[(\d+);1H|\x1b\[(2J|2K|\?1049[hl])|\x1b\[[?\d;]*[a-zA-Z]|([^\x1b]+)")
 SHELL = """
@@ -68,22 +68,22 @@ class Terminal:
         fcntl.ioctl(self.program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def until(
-        self, *words: str, without: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+        self, *words: str, without: str | None = None, timeout_seconds: float = WAIT_SECONDS
     ) -> "Terminal":
         """Wait until the screen has all of `words`, and not `without`; fail after the timeout."""
-        end = time.monotonic() + timeout_seconds
+        deadline = Deadline(timeout_seconds)
         while not all(word in self.text for word in words) or (without is not None and without in self.text):
-            left = end - time.monotonic()
+            left = deadline.left()
             if left <= 0 or not self._read(left):
-                raise AssertionError(f"not within {timeout_seconds:g} s: {words}\n{self.text}")
+                raise AssertionError(f"{deadline}: {words}\n{self.text}")
         return self
 
     def end(self) -> int:
         """Wait until the command has ended, and return its exit status."""
-        while self._read(TIMEOUT_SECONDS):
+        while self._read(patience()):
             if self.process.poll() is not None and not select.select([self.keyboard], [], [], 0)[0]:
                 break
-        return self.process.wait(TIMEOUT_SECONDS)
+        return self.process.wait(patience())
 
     def _read(self, seconds: float) -> bool:
         wake = os.pidfd_open(self.process.pid) if self.process.poll() is None else self.keyboard
@@ -150,6 +150,6 @@ def glass(
         for number in (signal.SIGCONT, signal.SIGKILL):
             if process.poll() is None:
                 os.killpg(process.pid, number)
-        process.wait(TIMEOUT_SECONDS)
+        process.wait(patience())
         os.close(keyboard)
         os.close(program)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
+
 PATIENCE_SECONDS = 30.0
 
 
@@ -52,7 +54,7 @@ class Script:
 
     def lines_until(self, last: str) -> list[str]:
         """Return the lines up to and including this one."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + patience(PATIENCE_SECONDS)
         lines = [self.next_line(end)]
         while lines[-1] != last:
             lines.append(self.next_line(end))

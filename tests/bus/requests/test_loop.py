@@ -15,6 +15,7 @@ from daemons.bus.sockets import CommandServer
 from daemons.processes.process import Process
 from daemons.runtime.loop import Loop
 from tests.support import factories
+from tests.support.patience import patience
 
 
 def receipt(command: Command, device: str = "toaster") -> Receipt:
@@ -178,7 +179,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandsU
 def answer(server: CommandServer, **fields: Any) -> int:
     """Answer the commands that have arrived, and return how many these are."""
     number = 0
-    server.socket.poll(2000)
+    server.socket.poll(int(patience() * 1000))
     for number, request in enumerate(server.receive(), 1):  # noqa: B007
         found = {"id": request.command.id, "device": "toaster", "outcome": "applied", "at": 1.0}
         server.reply(request.envelope, Receipt(**{**found, **fields}))
@@ -227,7 +228,7 @@ def test_malformed_and_unexpected_receipts_are_ignored(local: CommandsUnderTest)
     """The right receipt is returned all the same."""
     server = local.serve("toaster")
     local.send("toaster", "start", 5, "a")
-    server.socket.poll(2000)
+    server.socket.poll(int(patience() * 1000))
     (request,) = server.receive()
     server.socket.send_multipart([*request.envelope, b"no receipt"])
     server.reply(request.envelope, Receipt(id="b", device="toaster", outcome="applied", at=1.0))

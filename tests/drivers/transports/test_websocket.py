@@ -21,7 +21,7 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Even
 
 from daemons.drivers.transports import websocket
 from daemons.drivers.transports.websocket import HandshakeRefused, WebSocket, accept, connect
-from tests.support.house import TIMEOUT_SECONDS
+from tests.support.patience import patience
 
 LONGEST = 1000
 HANDSHAKE = [
@@ -64,7 +64,7 @@ async def raw_server(
 
 def connected(address: str, heartbeat_seconds: float = 60.0) -> Any:
     """Connect to a server of a test."""
-    return connect(address, "/rpc", TIMEOUT_SECONDS, LONGEST, heartbeat_seconds)
+    return connect(address, "/rpc", patience(), LONGEST, heartbeat_seconds)
 
 
 async def echo(server: ServerConnection) -> None:
@@ -116,7 +116,7 @@ async def test_a_message_above_the_limit_closes_the_connection() -> None:
     async with foreign_server(flood) as address:
         async with connected(address) as socket:
             assert await socket.receive() is None
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             assert await closed.get() == 1009
 
 
@@ -279,7 +279,7 @@ async def test_a_mistake_closes_the_connection(sent: bytes, code: int) -> None:
     async with served() as (socket, reader, writer, _):
         writer.write(sent)
         receiving = asyncio.create_task(socket.receive())
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             head = await reader.readexactly(2)
             assert head[0] == 0x88
             assert struct.unpack("!H", await reader.readexactly(2)) == (code,)
@@ -298,7 +298,7 @@ async def test_a_client_that_does_not_answer_a_close_frame_is_disconnected(
         await socket.close(1008, "the token has changed")
         await socket.close(1008, "once more")
         writer.write(frames(TextMessage("ignored")))
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             assert await socket.receive() is None
 
 

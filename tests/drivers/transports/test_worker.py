@@ -19,6 +19,7 @@ from daemons.kinds import ButtonPress, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 from tests.support import factories
 from tests.support.listening_channel import hardware_channel
+from tests.support.patience import Deadline, patience
 
 NOW = factories.START_TIME
 ON, OFF = Setting(on=True), Setting(on=False)
@@ -37,9 +38,9 @@ def working(run_connection: Callable[[HardwareChannel], Awaitable[None]]) -> Ite
 
 def until(made: Worker, met: Callable[[Reading], object], what: str) -> Reading:
     """Read as the loop of a device does, until a reading meets the condition."""
-    end = time.monotonic() + factories.TIMEOUT_SECONDS
+    deadline = Deadline()
     while not met(reading := made.read(NOW)):
-        left = end - time.monotonic()
+        left = deadline.left()
         assert left > 0, f"waited in vain for {what}; the last reading: {reading}"
         select.select([made.socket], [], [], left)
     return reading
@@ -244,7 +245,7 @@ def test_a_blocked_thread_blocks_no_caller(monkeypatch: pytest.MonkeyPatch) -> N
         gate.wait()
 
     made = Worker("plug", blocks)
-    assert hung.wait(factories.TIMEOUT_SECONDS)
+    assert hung.wait(patience())
     made.request(ON)
     assert made.read(NOW).reachable is None
     made.close()
@@ -264,7 +265,7 @@ def test_closing_does_not_wait_for_a_blocking_call() -> None:
         await asyncio.to_thread(block)
 
     with working(waits):
-        assert hung.wait(factories.TIMEOUT_SECONDS)
+        assert hung.wait(patience())
     gate.set()
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS, WALL
-from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
+from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS, WALL, set_patience
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import http_request, page_url
 from tests.support.reaper import kill_all, processes_of
 
@@ -68,7 +68,7 @@ def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport=size, timezone_id="America/New_York", **options)
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
+        set_patience(page)
         page.on("pageerror", lambda error: console_errors.append(str(error)))
         page.on("console", lambda entry: console_errors.extend([entry.text] if entry.type == "error" else []))
         page.goto(url)

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.house import TIMEOUT_SECONDS, HouseFactory, eventually
+from tests.support.house import HouseFactory, eventually
 from tests.support.page_client import SMALL_HOUSE, http_request, live_client, make_certificate, page_url
 from tests.support.page_server import PageStub, serve_page
+from tests.support.patience import patience
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UNFINISHED_POST = (
@@ -34,14 +35,14 @@ class RawClient:
 
     async def wait_closed(self) -> None:
         """Wait until the page closes the connection; it may have refused the request before."""
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             with suppress(ConnectionError):
                 await self.reader.read()
 
     async def is_healthy(self) -> bool:
         """Send a request on this connection, and return whether it succeeds."""
         self.writer.write(GET)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             head = await self.reader.readuntil(b"\r\n\r\n")
             await self.reader.readexactly(len(b'{"ok":true}'))
         return head.startswith(b"HTTP/1.1 200 ")
@@ -148,7 +149,7 @@ def test_garbage_on_the_port_adds_one_line_to_the_log(make_house: HouseFactory) 
         b"GET /\x00 HTTP/1.1\r\nA\x1b[31m: b\r\n\r\n",
     ]
     for text in texts * 10:
-        with socket.create_connection((where.hostname, where.port), timeout=TIMEOUT_SECONDS) as client:
+        with socket.create_connection((where.hostname, where.port), timeout=patience()) as client:
             client.sendall(text + b"GET / HTTP/1.1\r\n" + os.urandom(64) + b"\r\n\r\n")
             client.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):

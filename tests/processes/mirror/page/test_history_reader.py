@@ -20,7 +20,7 @@ from daemons.storage.history_query import HistoryQuery
 from daemons.storage.history_row import Change, Sample
 from daemons.storage.history_table import format_history
 from daemons.storage.history_writer import HistoryWriter
-from tests.support.house import TIMEOUT_SECONDS
+from tests.support.patience import patience
 
 NOW = 1_795_000_000.0
 QUERY = HistoryQuery(names=("lamp", "toaster"), since=NOW - 3600, until=NOW, points=100)
@@ -128,7 +128,7 @@ def test_a_program_that_nothing_asks_ends(
     async def ask_once() -> None:
         reader = HistoryReader()
         await reader.read(QUERY)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             await started[0].communicate()
 
     asyncio.run(ask_once())
@@ -165,7 +165,7 @@ def test_a_program_ends_when_its_client_has_gone(started: list[asyncio.subproces
     async def leave() -> None:
         async with reading() as reader:
             request = asyncio.create_task(reader.read(QUERY))
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(patience()):
                 while not started:  # noqa: ASYNC110  the program is started somewhere in between
                     await asyncio.sleep(0)
             request.cancel()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, Route, ViewportSize, expect
 
 from bench.past import DAY, Device, fold, write_past
-from tests.support.browser import IN_CHROMIUM, PHONE, WALL
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL, set_patience
 from tests.support.house import HouseFactory, TemporaryHouse
 from tests.support.page_client import page_url
 
@@ -66,6 +66,7 @@ def home(make_house: HouseFactory) -> TemporaryHouse:
 def open_history(browser: Browser, house: TemporaryHouse, size: ViewportSize) -> Page:
     """Open the history view, and wait until it shows each device."""
     page = browser.new_context(viewport=size, has_touch=size is PHONE, accept_downloads=True).new_page()
+    set_patience(page)
     page.goto(f"{page_url(house)}#history")
     expect(page.locator("house-history .row")).to_have_count(4)
     return page

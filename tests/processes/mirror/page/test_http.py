@@ -18,9 +18,10 @@ import pytest
 
 from daemons.bus.origin import Reason
 from daemons.processes.mirror.page.auth import COOKIE_NAME, TOKEN_PATH, make_token
-from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import SMALL_HOUSE, HttpResponse, http_post, http_request, page_url
 from tests.support.page_server import PageStub, serve_page
+from tests.support.patience import patience
 from tests.support.stub_device import receipt as stub_receipt
 from tests.support.stub_device import stub_device
 
@@ -632,7 +633,7 @@ async def raw_request(stub: PageStub, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
         writer.write(text)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             return await reader.read()
     finally:
         writer.close()

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from daemons.processes.mirror.page import http_connection
-from tests.support.house import TIMEOUT_SECONDS
 from tests.support.page_server import PageStub, serve_page
+from tests.support.patience import patience
 from tests.support.stub_device import receipt, stub_device
 
 HOST = b"Host: localhost\r\n"
@@ -29,7 +29,7 @@ class Connection:
 
     async def receive(self) -> tuple[int, dict[str, str], bytes]:
         """Return the status, the headers and the body of the next response."""
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             line, *rest = head.strip().split("\r\n")
             headers = {key.lower(): value for key, value in (each.split(": ", 1) for each in rest)}
@@ -38,7 +38,7 @@ class Connection:
 
     async def receive_all(self) -> bytes:
         """Return everything until the page ends the connection."""
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             return await self.reader.read()
 
 
@@ -190,7 +190,7 @@ async def test_a_client_that_reads_no_response_is_disconnected(
         await client.receive()
         (served,) = page.connections._idle.values()
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             while served.fileno() >= 0:
                 client.writer.write(GET.replace(b"/healthz", b"/page/icon-512.png") * 10)
                 await asyncio.sleep(0.01)

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from daemons.processes.mirror.page import assets
-from tests.support.browser import IN_CHROMIUM, PHONE, WALL, wait_until_live
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL, set_patience, wait_until_live
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.page_client import page_url
 
@@ -278,6 +278,7 @@ def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page
     """All loaded files are smaller than 200 kB together, and are served by the mirror."""
     loaded: dict[str, int] = {}
     page = chromium.new_context().new_page()
+    set_patience(page)
     page.on("response", lambda answer: loaded.update({answer.url: int(answer.headers["content-length"])}))
     page.goto(page_url(breakfast))
     wait_until_live(page)

@@ -30,9 +30,10 @@ from daemons.processes.mirror.page.person_tokens import (
     revoke_person_token,
 )
 from daemons.processes.mirror.page.view import WHOLE_HOUSE, View, may_send
-from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import HttpResponse, LiveMessage, http_post, http_request, live_client
 from tests.support.page_server import PageStub, serve_page
+from tests.support.patience import patience
 from tests.support.stub_device import receipt as stub_receipt
 from tests.support.stub_device import stub_device
 
@@ -394,10 +395,10 @@ async def test_open_connections_end_with_the_token(run: Path, end: str) -> None:
                 path.write_text(path.read_text().replace('see = ["lamp/"]', 'see = ["lamp/", "toaster/"]'))
             case "unreadable":
                 path.write_bytes(b"?")
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             await client.socket.wait_closed()
         assert (client.socket.close_code, client.socket.close_reason) == (1008, "the token has changed")
-        assert time.monotonic() - began < TIMEOUT_SECONDS / 2
+        assert time.monotonic() - began < patience() / 2
         status = (await request(stub, "/api/house", **bearer(token))).status
         assert status == (200 if end == "other rights" else 401)
         await stays.receive("beat")
@@ -416,7 +417,7 @@ async def test_a_command_after_the_revocation_is_not_sent(run: Path) -> None:
         await client.receive("house")
         revoke_person_token("anna")
         await client.send(type="command", device="lamp", command="on")
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(patience()):
             await client.socket.wait_closed()
     assert not lamp
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import IN_CHROMIUM, PHONE, WALL
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL, set_patience
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.page_client import page_url
 
@@ -30,7 +30,9 @@ UNTRANSLATED = """(known) => {
 def page(chromium: Browser) -> Iterator[Page]:
     """Open a window of a phone; its browser has seen no house yet."""
     context = chromium.new_context(viewport=PHONE, has_touch=True)
-    yield context.new_page()
+    page = context.new_page()
+    set_patience(page)
+    yield page
     context.close()
 
 
@@ -133,6 +135,7 @@ def test_a_wall_is_dark_at_night_until_it_is_touched(make_house: HouseFactory, c
     house.house("up")
     context = chromium.new_context(viewport=WALL, has_touch=True)
     page = context.new_page()
+    set_patience(page)
     page.goto(f"{page_url(house)}?glass=black")
     expect(page.locator("html")).to_have_attribute("data-screen", "off")
     expect(page.locator("body")).to_have_css("visibility", "hidden")

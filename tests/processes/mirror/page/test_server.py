@@ -16,6 +16,7 @@ from tests.support import factories
 from tests.support.house import HouseFactory
 from tests.support.page_client import SMALL_HOUSE, http_request, page_fault, page_url
 from tests.support.page_server import PageStub
+from tests.support.patience import patience
 
 
 def is_wakeup_due(server: PageServer) -> bool:
@@ -140,7 +141,7 @@ def test_the_end_does_not_wait_for_a_page_that_still_loads(monkeypatch: pytest.M
     server = serve(lambda _: block(loading))
     began = uptime()
     server.end()
-    assert uptime() - began < 30
+    assert uptime() - began < patience()
     loading.set()
     server._thread.join()
 
