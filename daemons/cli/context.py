@@ -152,9 +152,9 @@ class Context:
         from daemons.storage.installed import INSTALLED
         from daemons.supervision import install
 
-        if (self.run / INSTALLED).exists():
+        if self.run.exists():
             self.enter_run_directory()
-            return install.installed_roster()
+            return install.installed_roster() if INSTALLED.exists() else self.load_house().roster
         roster = self.load_house().roster
         self.enter_run_directory()
         return roster

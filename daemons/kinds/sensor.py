@@ -205,8 +205,13 @@ class Sensor(Machine[Options, SensorMemory]):
         return replace(new, changed_at=reading.at, is_settled=is_quiet)
 
     def next_deadline(self, memory: SensorMemory) -> float | None:
-        """Return when its last reading becomes too old."""
-        return None if memory.heard_at is None else memory.heard_at + self.options.stale_seconds
+        """Return when its last reading becomes too old, or before that when its values have settled."""
+        if memory.heard_at is None:
+            return None
+        stale_at = memory.heard_at + self.options.stale_seconds
+        if memory.is_settled or memory.changed_at is None:
+            return stale_at
+        return min(stale_at, memory.changed_at + self._write_seconds)
 
     def desired_setting(self, memory: SensorMemory) -> Setting:
         """Return off: it switches nothing."""
