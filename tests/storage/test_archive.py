@@ -147,7 +147,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.fixture(params=["3.11.4", "3.11.2"])
 def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a test as on a Python with the data filter of tarfile, and as on the one of Debian 12 without it."""
+    """Run a test with the data filter of tarfile, and as on the Python of Debian 12 without it."""
     if request.param == "3.11.2":
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
 
