@@ -122,7 +122,7 @@ def take_breakfast(browser: Browser) -> None:
             house("send", "toaster", "start")
             until(lambda: state("toaster")["phase"] == "ready")
         house("send", "coffee_maker", "start")
-        take(browser, f"{url}#house", "house", WALL)
+        take(browser, f"{url}#system", "house", WALL)
         page = take(browser, f"{url}#history", "history", WALL)
         for _ in range(10):
             page.get_by_role("button", name="Zoom in", exact=True).click()

@@ -160,10 +160,12 @@ def make_house(
     yield make
     left = {}
     for house in made:
+        said = ""
         if house.run.exists():
-            house.house("down", check=False)
+            done = house.house("down", check=False)
+            said = f"{done.returncode} {done.stdout}{done.stderr}"
         if pids := processes_of(str(house.run)):
-            left[str(house.run)] = pids
+            left[str(house.run)] = pids, said
             kill_all(str(house.run))
     assert not left, f"a house was taken down, and these processes lived on: {left}"
 

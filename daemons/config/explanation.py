@@ -270,6 +270,8 @@ def change_words(kind: type[Kind], before: dict[str, Any] | None, after: dict[st
     words = [str(changed.pop("phase"))] if "phase" in changed else []
     if changed.get("fault"):
         words.append(f"fault: {changed['fault']}")
+    if changed.get("paused_by"):
+        words.append(f"{changed['paused_by']} is open")
     if words:
         return ", ".join(words)
     texts = [

@@ -15,6 +15,7 @@ from daemons.config.explanation import (
     decision_of,
 )
 from daemons.config.house import load_house
+from daemons.kinds.heater import Heater
 from daemons.kinds.lamp import Lamp
 
 NOW = 1_795_000_000.0
@@ -123,3 +124,5 @@ def test_a_change_is_told_by_its_phase_or_its_fields() -> None:
     assert change_words(Lamp, {**on, "phase": "off", "status": False}, on) == "on"
     assert change_words(Lamp, on, {**on, "fault": "it smokes"}) == "fault: it smokes"
     assert change_words(Lamp, {**on, "reachable": True}, {**on, "reachable": False}) == "reachable false"
+    idle = {"phase": "idle", "paused_by": None}
+    assert change_words(Heater, idle, {"phase": "paused", "paused_by": "door"}) == "paused, door is open"

@@ -86,6 +86,34 @@ def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
     assert codes(detectors) == []
 
 
+RECORD_MOVES = """() => {
+  const { documentElement: root } = document;
+  const takes = (name) => getComputedStyle(document.querySelector(name)).pointerEvents;
+  window.moves = [];
+  const parts = ["nav a", "house-rooms", "house-attention"];
+  const record = () => moves.push(["moved" in root.dataset, ...parts.map(takes)]);
+  new MutationObserver(record).observe(root, { attributes: true, attributeFilter: ["data-moved"] });
+}"""
+"""Records what takes touches whenever that changes."""
+
+
+@pytest.mark.long
+def test_a_touch_for_what_was_there_does_not_meet_what_has_moved(
+    detectors: TemporaryHouse,
+    window: Callable[..., Page],
+) -> None:
+    """When the strip moves the page, nothing but the strip takes touches for a moment."""
+    page = window(page_url(detectors), PHONE)
+    expect(page.locator("#sentence")).to_have_text("All is quiet.")
+    page.evaluate(RECORD_MOVES)
+    detect(detectors, "hall_smoke", on=True)
+    expect(page.locator("house-attention").get_by_role("alert")).to_contain_text("Smoke")
+    eventually(lambda: page.evaluate("moves.at(-1)?.[0]") is False)
+    moves = page.evaluate("moves")
+    assert moves[0] == [True, "none", "none", "auto"]
+    assert moves[-1] == [False, "auto", "auto", "auto"]
+
+
 @pytest.mark.long
 def test_several_alarms_fit_on_a_phone(
     detectors: TemporaryHouse,

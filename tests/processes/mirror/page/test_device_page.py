@@ -165,7 +165,7 @@ def test_the_keyboard_alone_reaches_everything(
         if reached[-1].strip() == "Change it":
             break
     texts = " ".join(reached)
-    for text in ("Start", "Stop", "Commands with values", "Log", "Process", "Hardware", "Change it"):
+    for text in ("Start", "Stop", "INPUT", "Log", "Process", "Hardware", "Change it"):
         assert text in texts, reached
     page.keyboard.press("Escape")
     expect(page.locator("section[data-view=mirror]")).to_be_visible()

@@ -16,7 +16,7 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAB = "\ue004"
 IS_LIVE = "document.documentElement.dataset.link === 'live'"
 CARD = "house-card[data-device={name}]"
-VIEWS = ("mirror", "house", "history", "device/toaster")
+VIEWS = ("mirror", "system", "history", "device/toaster")
 
 pytestmark = [
     pytest.mark.long,

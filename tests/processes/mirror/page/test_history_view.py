@@ -45,6 +45,15 @@ room = "Hall"
 """
 SLOW_SECONDS = 0.6
 """A page that ends its own requests would never see such an answer."""
+AXIS_ENDS = """(axis) => ({
+  edge: axis.getBoundingClientRect().right + 1,
+  texts: [...axis.children].filter(({ textContent }) => textContent).map((mark) => {
+    const range = document.createRange();
+    range.selectNodeContents(mark);
+    return range.getBoundingClientRect().right;
+  }),
+})"""
+"""The right edge of the axis and of each of its texts, in pixels."""
 IS_LOADED = """() => [...document.querySelectorAll("house-history .loading")]
   .every((part) => !part.clientWidth)"""
 """Whether all that is visible is loaded."""
@@ -150,6 +159,27 @@ def test_the_energy_of_each_day_is_a_bar(chromium: Browser, home: TemporaryHouse
     expect(page.locator("house-history [data-key=hall_plug] .energy .reading")).to_contain_text("kWh · ")
 
 
+def test_a_day_that_is_partly_known_is_explained(chromium: Browser, home: TemporaryHouse) -> None:
+    """The label says what the hatching means: the house was down for some hours of one day."""
+    page = open_history(chromium, home, PHONE)
+    choose(page, "Week")
+    page.wait_for_function(IS_LOADED)
+    row = page.locator("house-history [data-key=hall_plug]")
+    expect(row.locator(".days .partial")).not_to_have_count(0)
+    expect(row.locator(".partly")).to_have_text("hatched: only a part of the day is known")
+
+
+@pytest.mark.parametrize("size", [WALL, PHONE])
+def test_no_time_of_the_axis_is_cut_off(chromium: Browser, home: TemporaryHouse, size: ViewportSize) -> None:
+    """A text that would not end before the right edge is left out."""
+    page = open_history(chromium, home, size)
+    for name in ("Hour", "Day", "Week", "Month", "Year"):
+        choose(page, name)
+        ends = page.locator("house-history .texts").evaluate(AXIS_ENDS)
+        assert ends["texts"]
+        assert max(ends["texts"]) <= ends["edge"], name
+
+
 def test_what_is_filtered_is_what_is_downloaded(
     chromium: Browser, home: TemporaryHouse, tmp_path: Path
 ) -> None:
@@ -167,7 +197,7 @@ def test_what_is_filtered_is_what_is_downloaded(
     assert min(row["from"] for row in rows if row["power_watts_mean"])[:10] >= time.strftime(
         "%Y-%m-%d", time.gmtime(time.time() - 2 * DAY)
     )
-    page.get_by_label("Device").select_option("Hall lamp")
+    page.get_by_label("Device", exact=True).select_option("Hall lamp")
     expect(page.locator("house-history .row")).to_have_count(1)
 
 
@@ -175,7 +205,7 @@ def test_the_wheel_zooms(chromium: Browser, home: TemporaryHouse) -> None:
     """From an hour to the year, and to the seconds."""
     page = open_history(chromium, home, WALL)
     choose(page, "Day")
-    page.get_by_label("Device").select_option("Hall lamp")
+    page.get_by_label("Device", exact=True).select_option("Hall lamp")
     page.locator("house-history .frame").hover()
     page.keyboard.down("Control")
     page.mouse.wheel(0, 400)

@@ -186,7 +186,7 @@ def test_the_house_view_draws_all_subscriptions(
     breakfast: TemporaryHouse, window: Callable[..., Page]
 ) -> None:
     """The house view has every process with its PID, and draws the switch's three subscribers."""
-    page = window(f"{page_url(breakfast)}#house")
+    page = window(f"{page_url(breakfast)}#system")
     status = breakfast.status()
     for name, process in (status["devices"] | status["services"]).items():
         expect(page.locator("house-processes")).to_contain_text(str(process["process"]["pid"]))
@@ -229,7 +229,7 @@ def test_a_name_is_shown_as_text(make_house: HouseFactory, window: Any) -> None:
     house.house("up")
     page = window(page_url(house))
     wait_until_live(page)
-    for view in ("mirror", "house", "history"):
+    for view in ("mirror", "system", "history"):
         page.goto(f"{page_url(house)}#{view}")
         expect(page.locator(f"section[data-view={view}]")).to_contain_text(name)
     assert page.locator("main img").count() == 0
@@ -263,7 +263,7 @@ def test_the_page_is_accessible(
     breakfast.send("bathroom_light", "press")
     breakfast.house("stop", "kitchen_lamp")
     page = window(page_url(breakfast), size, color_scheme=scheme, reduced_motion="reduce")
-    for view in ("mirror", "house", "history"):
+    for view in ("mirror", "system", "history"):
         page.goto(f"{page_url(breakfast)}#{view}")
         expect(page.locator(f"section[data-view={view}]")).to_be_visible()
         expect(card(page, "kitchen_lamp")).to_have_attribute("data-presence", "stopped")

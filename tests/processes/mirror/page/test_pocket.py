@@ -95,7 +95,7 @@ def test_a_phone_signs_in_with_the_code(make_house: HouseFactory, page: Page) ->
     expect(page.locator("#wrong")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["mirror", "house", "history"])
+@pytest.mark.parametrize("view", ["mirror", "system", "history"])
 def test_each_text_of_the_page_is_translated(shared: TemporaryHouse, page: Page, view: str) -> None:
     """In the test language each text has a mark. Names of devices, rooms and numbers have none."""
     page.goto(f"{page_url(shared)}?lang=ar-XB#{view}")

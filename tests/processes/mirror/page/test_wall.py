@@ -1,4 +1,4 @@
-"""The first view and the House view of houses of 5, 42 and 200 devices, in a real Chromium."""
+"""The first view and the System view of houses of 5, 42 and 200 devices, in a real Chromium."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+from daemons.bus.notice import make_notice
+from daemons.processes.mirror.attention import AttentionMemory
 from tests.support.big_page import BigPage
 from tests.support.browser import IN_CHROMIUM
 from tests.support.house import BREAKFAST, HouseFactory, eventually
@@ -82,7 +84,7 @@ def test_quiet_devices_fold_into_a_line_of_their_room(home: tuple[BigPage, str],
     hall = room(page, "Hall")
     expect(card(page, "kitchen_lamp")).to_be_visible()
     expect(card(page, "hall_lamp")).to_be_hidden()
-    expect(hall.locator(".quiet")).to_contain_text("Hall lamp off")
+    expect(hall.locator(".quiet")).to_contain_text("Hall lamp: off")
     expect(room(page, "Living room").locator(".climate")).to_have_text("21.4 °C")
     assert hidden_height(page) <= 0
     hall.locator(".quiet").click()
@@ -159,13 +161,56 @@ def test_a_phone_has_a_page_for_each_room(home: tuple[BigPage, str], open_page: 
 
 
 @pytest.mark.long
+def test_the_overview_names_an_alarm_first_and_in_red(open_page: Open) -> None:
+    """What is at work beside it is not red."""
+    stub = BigPage(42)
+    smoke = make_notice("smoke", "kitchen_smoke", None, {"name": "Kitchen smoke", "room": "Kitchen"})
+    stub.context.board.show((smoke,), (), AttentionMemory())
+    with stub.served() as url:
+        page = open_page(url, "phone")
+        line = page.locator(".overview li[data-key=Kitchen]")
+        expect(line.locator(".alarm")).to_have_text("Kitchen smoke: clear")
+        expect(line.locator(".busy")).not_to_contain_text("Kitchen smoke")
+        colours = line.locator(".alarm, .busy").evaluate_all(
+            "all => all.map(one => getComputedStyle(one).color)"
+        )
+        assert len({*colours}) == 2
+
+
+@pytest.mark.long
+def test_a_lamp_that_is_off_has_an_empty_slider(home: tuple[BigPage, str], open_page: Open) -> None:
+    """Its last brightness is not what it would have if it were turned on."""
+    page = open_page(f"{home[1]}#device/desk_lamp")
+    device = page.locator("house-device")
+    expect(device.locator(".dial .value").first).to_have_text("40 %")
+    home[0].publish("desk_lamp", status=False, phase="off")
+    expect(device.locator(".dial .value").first).to_have_text("off")
+    expect(device.get_by_role("slider", name="Brightness")).to_have_value("1")
+    page.goto(f"{home[1]}#mirror")
+    expect(card(page, "desk_lamp").get_by_label("Brightness: Desk lamp")).to_have_attribute(
+        "aria-valuetext", "off"
+    )
+    home[0].publish("desk_lamp", status=True, phase="on")
+
+
+@pytest.mark.long
+def test_what_a_main_button_needs_is_beside_it(home: tuple[BigPage, str], open_page: Open) -> None:
+    """A timer's duration is in sight; a heater's target has a slider, so that its form is folded."""
+    page = open_page(f"{home[1]}#device/eggs")
+    expect(page.locator("house-device").get_by_label("Duration")).to_be_visible()
+    page.goto(f"{home[1]}#device/living_heater")
+    expect(page.locator("house-device").get_by_role("slider")).to_be_visible()
+    expect(page.locator("house-device .all-controls > form")).to_have_count(0)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("names", ["long", "japanese", "arabic"])
 @pytest.mark.parametrize("size", SIZES)
 def test_long_and_foreign_names_fit(open_page: Open, names: str, size: str) -> None:
     """No card is wider than its column, and no view is wider than the window."""
     with BigPage(42, names).served() as url:
         page = open_page(url, size)
-        for view in ("mirror", "house"):
+        for view in ("mirror", "system"):
             page.goto(f"{url}#{view}")
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         page.goto(f"{url}#mirror")
@@ -179,7 +224,7 @@ def test_long_and_foreign_names_fit(open_page: Open, names: str, size: str) -> N
 def test_a_home_is_accessible(home: tuple[BigPage, str], open_page: Open, size: str, scheme: str) -> None:
     """Axe finds no violation in either view."""
     page = open_page(home[1], size, scheme)
-    for view in ("mirror", "house"):
+    for view in ("mirror", "system"):
         page.goto(f"{home[1]}#{view}")
         expect(page.locator(f"section[data-view={view}]")).to_be_visible()
         found = Axe().run(page).response["violations"]
@@ -204,10 +249,10 @@ def test_everything_can_be_done_with_the_keyboard(home: tuple[BigPage, str], ope
 @pytest.mark.parametrize("devices", [42, 200])
 @pytest.mark.parametrize("size", ["wall", "phone"])
 def test_no_line_runs_behind_a_box(open_page: Open, devices: int, size: str) -> None:
-    """Not in any House view; the lines of the mirror are left out."""
+    """Not in any System view; the lines of the mirror are left out."""
     stub = BigPage(devices)
     with stub.served() as url:
-        page = open_page(f"{url}#house", size)
+        page = open_page(f"{url}#system", size)
         expect(page.locator(".wire")).not_to_have_count(0)
         assert page.evaluate(CROSSED) == 0
         assert page.locator(".speaker[data-device=mirror]").count() == 0
@@ -216,7 +261,7 @@ def test_no_line_runs_behind_a_box(open_page: Open, devices: int, size: str) -> 
 @pytest.mark.long
 def test_a_chosen_device_lights_up_with_its_neighbours(home: tuple[BigPage, str], open_page: Open) -> None:
     """Its name leads to its page, and a sentence names what it hears."""
-    page = open_page(f"{home[1]}#house")
+    page = open_page(f"{home[1]}#system")
     page.locator(".speaker[data-device=hall_lamp]").click()
     near = page.locator("li.near > .speaker")
     expect(near).to_have_count(5)

@@ -88,7 +88,7 @@ function valueOf({ control, state }) {
 const AIR = ["illuminance_lux", "pressure_hectopascals", "co2_ppm", "pm25_micrograms", "soil_moisture_percent"];
 
 /**
- * Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open",
+ * Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 % humidity", "40 % open",
  * "1.25 kWh today", "0.43 EUR today".
  */
 function measured(state) {
@@ -99,7 +99,7 @@ function measured(state) {
   return [
     warm != null && amount("celsius", calendar.tenth(warm)),
     kept != null && amount("set_to_celsius", calendar.tenth(kept)),
-    damp != null && amount("percent", calendar.number(damp)),
+    damp != null && amount("humidity_percent", calendar.number(damp)),
     ...AIR.map((field) => state[field] != null && amount(field, calendar.number(state[field]))),
     open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
     used != null && amount("kwh_today", calendar.hundredth(used)),

@@ -4,6 +4,7 @@
 import { AlarmSound } from "./alarm_sound.js";
 import { announce, arrange, draw, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
+import { ignoreTouches } from "../moved.js";
 import { noticeText } from "./notice.js";
 import { hasText, t } from "../text.js";
 import { receipt } from "../words.js";
@@ -19,6 +20,8 @@ export class Attention extends HTMLElement {
   #hint = make("p", { class: "hint", hidden: "" });
   #known = make("ul", { class: "known", hidden: "" });
   #switch = make("button", { type: "button", class: "sound" }, bell());
+  /** How high it is, in pixels. */
+  #height = 0;
 
   connectedCallback() {
     this.append(make("div", { role: "alert" }, this.#alarms), this.#hint, this.#known);
@@ -106,6 +109,9 @@ export class Attention extends HTMLElement {
   /** Tell the layout how high the strip is; one that takes most of the window does not stay at its top. */
   #makeRoom() {
     const height = this.hidden ? 0 : this.offsetHeight;
+    if (height === this.#height) return;
+    this.#height = height;
+    ignoreTouches();
     set(this, "data-tall", height > innerHeight * HIGHEST_SHARE ? "" : null);
     document.documentElement.style.setProperty("--strip", `${height}px`);
   }

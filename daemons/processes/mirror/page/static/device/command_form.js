@@ -12,12 +12,13 @@ let fields = 0;
  * @param {string} command
  * @param {Record<string, string>} args each argument with the words for its values
  * @param {(word: string, args: Record<string, unknown>) => Promise<void>} onCommand
+ * @param {boolean} [isNear] whether it stands beside the buttons: then its button has the word of the command
  */
-export function commandForm(command, args, onCommand) {
+export function commandForm(command, args, onCommand, isNear = false) {
   const inputs = Object.entries(args).map(([name, allowed]) => input(argument(name, allowed), allowed));
   const name = word("command", command);
-  const button = make("button", { type: "submit", class: "control small", "aria-label": t("device.send_command", { name }) }, t("device.send"));
-  const form = make("form", { class: "command", "data-command": command, novalidate: "" }, make("h3", {}, name), ...inputs.map(({ element }) => element), button);
+  const button = make("button", { type: "submit", class: "control small", "aria-label": t("device.send_command", { name }) }, isNear ? name : t("device.send"));
+  const form = make("form", { class: "command", "data-command": command, novalidate: "" }, ...(isNear ? [] : [make("h3", {}, name)]), ...inputs.map(({ element }) => element), button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.ariaBusy === "true" || !(/** @type {HTMLFormElement} */ (form).reportValidity())) return;

@@ -60,14 +60,21 @@ export class Controls {
     const labels = buttonLabels(device);
     this.#buttons = new Map([...labels].map(([name, label]) => [name, this.#button(name, label)]));
     const forms = Object.entries(commands).filter(([, args]) => Object.keys(args).length);
-    const more = make("details", { class: "more-commands" }, make("summary", {}, t("device.commands")), ...forms.map(([name, args]) => commandForm(name, args, (...given) => this.#command(...given))));
-    more.toggleAttribute("open", !found.length && !control && forms.length <= MOST_OPEN);
+    const form = ([name, args], isNear = false) => commandForm(name, args, (...given) => this.#command(...given), isNear);
+    // What a main button needs to know, such as a timer's duration, is in sight, unless an input above sets it.
+    const main = [...device.primary_commands, ...device.secondary_commands].map((each) => each.command);
+    const isAbove = (name) => [...found, ...colours, control].some((input) => input?.command === name);
+    const near = forms.filter(([name]) => main.includes(name) && !isAbove(name));
+    const rest = forms.filter((each) => !near.includes(each));
+    const more = make("details", { class: "more-commands" }, make("summary", {}, t("device.commands")), ...rest.map((each) => form(each)));
+    more.toggleAttribute("open", !found.length && !control && !near.length && rest.length <= MOST_OPEN);
     this.#body.replaceChildren(
       ...(labels.size ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
       ...this.#dials.map(({ element }) => element),
       ...colours.map((one, i) => make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(one.label)), this.#swatches[i].element)),
       ...(control && !hasOwn ? [make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(control.label)), this.#input.element)] : []),
-      ...(forms.length ? [more] : []),
+      ...near.map((each) => form(each, true)),
+      ...(rest.length ? [more] : []),
     );
   }
 

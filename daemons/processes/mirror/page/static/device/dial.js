@@ -6,7 +6,8 @@ import { word } from "./words.js";
 import { make, set, setText } from "../dom.js";
 import { house } from "../house.js";
 import { t, withUnit } from "../text.js";
-import { label as labelWord } from "../words.js";
+import { isOff } from "../mirror/slider.js";
+import { label as labelWord, phaseWord } from "../words.js";
 
 /** A person presses a button several times: the command is sent after the last press. */
 const PAUSE_MILLISECONDS = 450;
@@ -88,6 +89,10 @@ export class Dial {
     if (this.#isHeld) return;
     for (const part of [this.#less, this.#input, this.#more]) /** @type {HTMLInputElement} */ (part).disabled = !isRunning;
     const value = state?.[this.#scale.field] ?? null;
+    if (isOff(this.#scale, state)) {
+      this.#input.value = String(this.#scale.lowest);
+      return this.#draw(this.#scale.lowest, phaseWord("off"));
+    }
     this.#input.value = String(value ?? (this.#scale.lowest + this.#scale.highest) / 2);
     this.#draw(value);
   }
@@ -111,9 +116,9 @@ export class Dial {
     }, milliseconds);
   }
 
-  #draw(value) {
+  #draw(value, word = "") {
     const { lowest, highest, unit } = this.#scale;
-    const text = value == null ? t("device.not_known") : withUnit(house.calendar.precise(value), unit);
+    const text = word || (value == null ? t("device.not_known") : withUnit(house.calendar.precise(value), unit));
     set(this.element, "data-unknown", value == null ? "" : null);
     setText(this.#value, text);
     set(this.#input, "aria-valuetext", text);

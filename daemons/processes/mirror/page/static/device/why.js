@@ -17,6 +17,8 @@ export class Why {
   #id;
   #chain = make("ol", { class: "chain" });
   #message = make("p", { class: "hint", role: "status" });
+  /** What the device waits for now. */
+  #next = make("p", { class: "hint", hidden: "" });
   #declined = make("ul", { class: "declined" });
   #not = make("div", { class: "why-not", hidden: "" }, make("h3", {}, t("device_why.not")), this.#declined);
   #refresh;
@@ -26,7 +28,7 @@ export class Why {
   constructor(device) {
     this.#id = device.id;
     this.#refresh = new Refresh((signal) => this.#load(signal));
-    this.element = make("section", { class: "part why", hidden: "", "aria-label": t("device_why.title") }, make("h2", {}, t("device_why.title")), this.#message, this.#chain, this.#not);
+    this.element = make("section", { class: "part why", hidden: "", "aria-label": t("device_why.title") }, make("h2", {}, t("device_why.title")), this.#message, this.#chain, this.#next, this.#not);
   }
 
   /** @param {import("./account.js").Rights} rights */
@@ -38,6 +40,8 @@ export class Why {
 
   /** A new change, or a decision of a rule after something else has changed, is explained. */
   update({ since, cause, state }) {
+    const waitsFor = state?.paused_by;
+    setTextOrHide(this.#next, waitsFor ? t("device_why.paused_by", { name: nameOf(waitsFor) }) : "");
     const change = JSON.stringify([since, cause, state?.phase]);
     if (this.element.hidden || change === this.#explained) return;
     this.#explained = change;
@@ -106,7 +110,8 @@ function changeText({ change, fields, device }) {
 
 /** Return a later change in words: a phase, or values such as "on_count 2, brightness_percent 50". */
 function laterText(text, device) {
-  if (hasText(`phases.${text}`)) return phaseWord(text);
+  const [, phase, opened] = text.match(/^(\w+)(?:, (\w+) is open)?$/) ?? [];
+  if (hasText(`phases.${phase}`)) return opened ? t("state.paused_by", { phase: phaseWord(phase), name: nameOf(opened) }) : phaseWord(phase);
   const values = text.split(", ").map((part) => part.match(/^(\w+) (-?\d+(?:\.\d+)?)$/));
   return values.every(Boolean) ? valuesText(Object.fromEntries(values.map(([, name, value]) => [name, [null, Number(value)]])), device) : text;
 }

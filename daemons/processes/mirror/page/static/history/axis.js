@@ -16,6 +16,8 @@ const MONTHS = [1, 2, 3, 6, 12, 24];
 const MONTH = 30.5 * DAY;
 const MOST = 100;
 const MARK_REM = 6.5;
+/** A text that would not end before the right edge is left out. */
+const LETTER_REM = 0.6;
 /** Below this step, a reading has seconds. */
 const FINE_SECONDS = 5;
 
@@ -44,7 +46,7 @@ export class TimeAxis {
         const mark = parent.children[i];
         place(mark, at);
         set(mark, "class", isDay ? "whole" : null);
-        if (parent === this.#texts) setText(mark, text);
+        if (parent === this.#texts) setText(mark, ((to - at) * width) / (to - from) > text.length * LETTER_REM * rem ? text : "");
       });
     }
     setHidden(this.#now, now > to);

@@ -19,6 +19,8 @@ export class Days {
   #window = { from: 0, to: 1, now: 0 };
   #built = "";
   #since = 0;
+  /** Whether one of the days that are shown is only partly known. */
+  isPartial = false;
 
   /**
    * @param {import("./record.js").Day[]} days
@@ -39,14 +41,15 @@ export class Days {
     set(this.element, "aria-label", t("history.energy_of", { days: seen.length, kwh: format(seen.reduce((sum, { kwh }) => sum + kwh, 0)) }));
     arrange(this.element, seen.map((day) => String(day.from)), () => make("i", {}, make("span")));
     const second = width / (to - from);
+    const isPartial = (day) => day.known_seconds < WHOLE * (Math.min(day.to, now) - day.from);
+    this.isPartial = seen.some(isPartial);
     seen.forEach((day, i) => {
       const bar = /** @type {HTMLElement} */ (this.element.children[i]);
       const wide = (day.to - day.from) * second;
       bar.style.left = `${((day.from - from) * second).toFixed(1)}px`;
       bar.style.width = `${Math.max(1, wide - (wide > 8 ? 2 : 0)).toFixed(1)}px`;
       bar.style.height = `${((100 * day.kwh) / most).toFixed(1)}%`;
-      const length = Math.min(day.to, now) - day.from;
-      bar.classList.toggle("partial", day.known_seconds < WHOLE * length);
+      bar.classList.toggle("partial", isPartial(day));
       setText(/** @type {HTMLElement} */ (bar.firstChild), wide > NUMBER_REM * rem ? number(day.kwh) : "");
     });
   }

@@ -24,6 +24,7 @@ export class Row {
   #graphs = new Map();
   #days = new Days();
   #energy = new Reading(this.#days.element);
+  #partial = make("span", { class: "partly", hidden: "" });
   /** @type {import("./record.js").Row} */
   #row = NOTHING;
   /** Whether it is on the screen; else it is not drawn. */
@@ -60,7 +61,9 @@ export class Row {
     const { since, until, isCurrent } = record;
     const range = { unknown: this.#row.unknown, since, until: isCurrent ? Infinity : until };
     for (const field of fields) this.#graphs.get(field)?.show({ points: measurements[field], ...range }, window);
-    if (hasDays) this.#days.show(energy, window, since);
+    if (!hasDays) return;
+    this.#days.show(energy, window, since);
+    setTextOrHide(this.#partial, this.#days.isPartial ? t("history.energy_hatched") : "");
   }
 
   /** Show the values at a time, or none. */
@@ -71,7 +74,7 @@ export class Row {
   }
 
   #lane(field) {
-    if (field === "energy") return lane("energy", make("div", { class: "label of" }, t("history.energy")), this.#energy.element);
+    if (field === "energy") return lane("energy", make("div", { class: "label of" }, t("history.energy"), " ", this.#partial), this.#energy.element);
     const graph = this.#graphs.get(field) ?? new Graph(field, { device: this.#id, isLed: true });
     this.#graphs.set(field, graph);
     return lane("value", make("div", { class: "label of" }, graph.about.name, " ", graph.extent), graph.element);

@@ -11,7 +11,7 @@ import { mainReading, phaseWord, readings, written } from "../reading.js";
 import { Slider, Steps, isScale } from "./slider.js";
 import { Spark } from "./spark.js";
 import { Swatch } from "./swatch.js";
-import { t, withUnit } from "../text.js";
+import { hasText, t, withUnit } from "../text.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
 const RECEIPT_SECONDS = 12;
@@ -134,7 +134,7 @@ export class Card extends HTMLElement {
     const steps = device.controls.some(({ shape, takes }) => shape === "steps" && takes === "number");
     const own = device.values.length || steps ? (isLarge && word === "measuring" ? "" : phaseWord(device.state)) : phase(device);
     setText(this.#word, gone ?? own ?? t("card.no_state"));
-    const readable = device.values.length ? [since(device), ...more.map(written)].filter(Boolean).join(" · ") : isLive && power ? watts(power) : "";
+    const readable = device.values.length ? [since(device), ...more.map(named)].filter(Boolean).join(" · ") : isLive && power ? watts(power) : "";
     setText(this.#power, gone ? "" : readable);
   }
 
@@ -188,6 +188,12 @@ function concern({ id }) {
 /** Return since when a sensor has detected something: "since 07:12". */
 function since({ kind, state, since: at }) {
   return kind === "sensor" && state?.status && at != null ? t("state.since", { value: house.calendar.moment(at, house.now) }) : "";
+}
+
+/** Return a value with what it is, where its unit does not say that: "45 % humidity". */
+function named(reading) {
+  const key = `state.${reading.field}`;
+  return hasText(key) ? t(key, { value: reading.number }) : written(reading);
 }
 
 /** Return whether a value says more than the phase does: "open" is 100 %. */

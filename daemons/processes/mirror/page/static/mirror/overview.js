@@ -4,7 +4,7 @@
 import { arrange, make, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { mainReading, phaseWord, written } from "../reading.js";
-import { climateOf, isQuiet, isolated, summary } from "./quiet.js";
+import { climateOf, isQuiet, isolated, needsAttention, summary } from "./quiet.js";
 import { t } from "../text.js";
 
 const MOST_NAMES = 3;
@@ -22,7 +22,7 @@ export class Overview {
   /** @param {import("./room.js").Room[]} rooms */
   show(rooms) {
     arrange(this.#list, rooms.map(({ name }) => name), (name) => {
-      const line = make("button", { type: "button" }, make("span", { class: "name" }), make("span", { class: "climate" }), make("span", { class: "busy" }), make("span", { class: "rest" }));
+      const line = make("button", { type: "button" }, make("span", { class: "name" }), make("span", { class: "climate" }), make("span", { class: "alarm" }), make("span", { class: "busy" }), make("span", { class: "rest" }));
       line.addEventListener("click", () => this.#onChoose(name));
       return make("li", {}, line);
     });
@@ -37,12 +37,16 @@ function wordOf(device) {
 }
 
 function show(line, { name, devices }) {
-  const busy = devices.filter((device) => !isQuiet(device));
+  const isAlarm = ({ id }) => house.notices(id).some(({ level }) => level === "alarm");
+  const alarms = devices.filter(isAlarm);
+  const others = devices.filter((device) => !isQuiet(device) && !isAlarm(device));
+  const busy = [...others.filter(needsAttention), ...others.filter((device) => !needsAttention(device))];
   const quiet = devices.filter(isQuiet);
   const climate = climateOf(quiet);
   const main = climate && mainReading(climate);
-  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: isolated(device.name), word: wordOf(device) }).trim());
+  const said = (device) => t("rooms.one", { name: isolated(device.name), word: wordOf(device) });
+  const names = busy.slice(0, MOST_NAMES).map(said);
   if (busy.length > MOST_NAMES) names.push(t("rooms.more", { count: busy.length - MOST_NAMES }));
-  const texts = [name, main ? written(main) : "", names.join(" · "), summary(quiet.filter((device) => device !== climate))];
+  const texts = [name, main ? written(main) : "", alarms.map(said).join(" · "), names.join(" · "), summary(quiet.filter((device) => device !== climate))];
   [...line.children].forEach((part, i) => (i ? setTextOrHide : setText)(part, texts[i]));
 }

@@ -54,7 +54,7 @@ function part(devices) {
   if (devices.length === 1) return t("rooms.one", { name: isolated(device.name), word });
   const kind = `kinds.${device.kind}`;
   const names = hasText(kind) ? t(kind, { count: devices.length }) : `${devices.length} ${device.kind.replaceAll("_", " ")}`;
-  return t("rooms.one", { name: names, word });
+  return t("rooms.several", { name: names, word });
 }
 
 /** Return a name so that one from right to left does not move the words and numbers beside it. */

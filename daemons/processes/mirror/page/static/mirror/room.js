@@ -54,16 +54,21 @@ export class Room {
     return this.#ids.map((id) => house.devices.get(id)).filter((device) => device != null);
   }
 
-  /** Fold what is quiet, and unfold what is not. Without `isAtOnce`, a device must have been quiet for a moment. */
+  /**
+   * Fold what is quiet, and unfold what is not. Without `isAtOnce`, a device must have been quiet for a moment.
+   * Return whether a card has come or gone.
+   */
   update(isAtOnce = false) {
     const isUnfolded = house.now - this.#unfoldedAt < UNFOLD_SECONDS;
     if (!isUnfolded) this.#unfoldedAt = -Infinity;
     this.#isLingering = false;
+    let isMoved = false;
     const folded = this.#isFolding ? this.devices.filter((device) => this.#isFolded(device, isAtOnce)) : [];
     for (const item of /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#list.children)) {
       const isHidden = !isUnfolded && folded.some(({ id }) => id === item.dataset.key);
       if (isHidden === item.hidden) continue;
       item.hidden = isHidden;
+      isMoved = true;
       if (!isHidden) /** @type {any} */ (item.firstElementChild).update();
     }
     const climate = this.#isFolding ? climateOf(folded) : undefined;
@@ -75,6 +80,7 @@ export class Room {
     const text = isUnfolded ? t("rooms.fold") : others.length ? summary(others) : t("rooms.unfold");
     if (folded.length) setText(this.#quiet, text);
     set(this.element, "data-quiet", folded.length && folded.length === this.#ids.length && !isUnfolded ? "" : null);
+    return isMoved;
   }
 
   #isFolded(device, isAtOnce) {

@@ -4,6 +4,7 @@
 import { arrangement } from "./arrangement.js";
 import { arrange, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
+import { ignoreTouches } from "../moved.js";
 import { Overview } from "./overview.js";
 import { Pager } from "./pager.js";
 import { needsAttention } from "./quiet.js";
@@ -118,7 +119,10 @@ export class Rooms extends HTMLElement {
   /** Lay out anew if other devices need attention. */
   #pin() {
     const needing = [...house.devices.values()].filter((device) => device.id !== house.mirror && !device.hide && needsAttention(device)).map(({ id }) => id).join();
-    if (needing !== this.#needing && (this.#found.mode === "pages" || this.#found.isFolded)) this.#arrange();
+    if (needing !== this.#needing && (this.#found.mode === "pages" || this.#found.isFolded)) {
+      ignoreTouches();
+      this.#arrange();
+    }
   }
 
   #onChange(id) {
@@ -126,7 +130,7 @@ export class Rooms extends HTMLElement {
     const room = device && this.#rooms.get(roomOf(device));
     this.#cards.get(id)?.update();
     this.#pin();
-    room?.update();
+    if (room?.update()) ignoreTouches();
     this.#count();
     this.#showOverview();
   }
@@ -134,7 +138,7 @@ export class Rooms extends HTMLElement {
   #onTick() {
     if (document.documentElement.dataset.shown !== "mirror") return;
     for (const card of this.#cards.values()) if (card.isCounting) card.update();
-    for (const room of this.#rooms.values()) if (room.isPending) room.update();
+    for (const room of this.#rooms.values()) if (room.isPending && room.update()) ignoreTouches();
     if ([...this.#cards.values()].some((card) => card.isCounting)) this.#showOverview();
   }
 

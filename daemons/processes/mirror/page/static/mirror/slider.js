@@ -4,7 +4,7 @@
 import { make, set, setHidden, setText } from "../dom.js";
 import { house } from "../house.js";
 import { t, withUnit } from "../text.js";
-import { label as labelOf } from "../words.js";
+import { label as labelOf, phaseWord } from "../words.js";
 
 /** A number with more steps has a box instead of a slider. */
 const SLIDER_STEPS = 200;
@@ -18,11 +18,17 @@ export function isScale({ takes, lowest, highest, step }) {
   return takes === "number" && lowest != null && highest != null && (highest - lowest) / step <= SLIDER_STEPS;
 }
 
+/** Return whether an input is the brightness of a lamp that is off: its last brightness is not what it has now. */
+export function isOff({ command, unit }, state) {
+  return command === "on" && unit === "%" && state?.status === false;
+}
+
 /** @typedef {(command: string, args: Record<string, number>) => Promise<unknown> | void} OnCommand */
 
 export class Slider {
   #control;
   #held = false;
+  #isOff = false;
   #input = make("input", { type: "range", class: "slider" });
 
   /** @param {OnCommand} onCommand */
@@ -43,8 +49,10 @@ export class Slider {
     setHidden(this.element, value == null);
     if (value == null) return;
     set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));
+    this.#isOff = isOff(this.#control, state);
+    const shown = this.#isOff ? this.#control.lowest : value;
     // While a person drags the slider, new states do not move it.
-    if (!this.#held && this.#input.value !== String(value)) this.#input.value = value;
+    if (!this.#held && this.#input.value !== String(shown)) this.#input.value = shown;
     this.#draw();
   }
 
@@ -55,10 +63,10 @@ export class Slider {
 
   #draw() {
     const { value, min, max } = this.#input;
+    set(this.#input, "aria-valuetext", this.#isOff && !this.#held ? phaseWord("off") : withUnit(value, this.#control.unit));
     const filled = `${(100 * (value - min)) / (max - min)}%`;
     if (this.#input.style.getPropertyValue("--filled") === filled) return;
     this.#input.style.setProperty("--filled", filled);
-    set(this.#input, "aria-valuetext", withUnit(value, this.#control.unit));
   }
 }
 

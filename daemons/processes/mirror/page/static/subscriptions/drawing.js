@@ -53,7 +53,7 @@ export class Drawing extends HTMLElement {
 
   /** Whether its view is shown; asking for the layout would cost more. */
   get #isShown() {
-    return document.documentElement.dataset.shown === "house";
+    return document.documentElement.dataset.shown === "system";
   }
 
   /** Draw all devices, as soon as the view is shown. */

@@ -36,7 +36,7 @@ export class Processes extends HTMLElement {
     const table = make("table", { role: "table", "aria-label": t("page.processes") }, make("thead", { role: "rowgroup" }, head), this.#body);
     this.append(this.#sum, table);
     for (const event of ["house", "link"]) house.addEventListener(event, () => this.#update());
-    house.addEventListener("change", ({ detail }) => document.documentElement.dataset.shown === "house" && this.#rows.get(detail.id)?.update());
+    house.addEventListener("change", ({ detail }) => document.documentElement.dataset.shown === "system" && this.#rows.get(detail.id)?.update());
     // The ages of all rows are laid out together, so not each second.
     house.addEventListener("beat", () => ++this.#beats % BEATS === 0 && this.#update());
     house.addEventListener("tick", () => house.isLive || this.#update());
@@ -45,7 +45,7 @@ export class Processes extends HTMLElement {
   }
 
   #update() {
-    if (document.documentElement.dataset.shown !== "house") return;
+    if (document.documentElement.dataset.shown !== "system") return;
     const all = [...house.devices.values(), ...house.services.values()];
     arrange(this.#body, all.map(({ id }) => id), (id) => {
       const row = new Row(id);
