@@ -24,6 +24,28 @@ def running(clone: Clone) -> Clone:
     return clone
 
 
+SYSTEMCTL = """\
+#!/bin/sh
+# Runs one unit as systemd does: `start` returns when the house answers, and `stop` when it has ended.
+echo "$*" >>"$FAKE/calls"
+[ "$2" != restart ] || [ ! -e "$FAKE/refuses" ] || { echo "Access denied" >&2; exit 1; }
+is_active() { [ -e "$FAKE/pid" ] && grep -q '^[^)]*) [^Z]' "/proc/$(cat "$FAKE/pid")/stat" 2>/dev/null; }
+stop() { is_active && kill "$(cat "$FAKE/pid")"; while is_active; do sleep 0.1; done; }
+start() {
+	setsid $(sed -n 's/^ExecStart=//p' "$XDG_CONFIG_HOME/systemd/user/house.service") >"$FAKE/log" 2>&1 &
+	echo $! >"$FAKE/pid"
+	cd "$FAKE/../home"
+	while is_active && ! .venv/bin/house status --json | grep -Eq '"up": ?true'; do sleep 0.1; done
+}
+case "$2" in
+is-active) is_active && echo active || echo inactive ;;
+start) start ;;
+stop) stop ;;
+restart) stop; start ;;
+esac
+"""
+
+
 @pytest.fixture
 def make_clone(tmp_path: Path) -> Iterator[Callable[..., Clone]]:
     """Return a function that makes a clone in which `make up` has started the house."""
@@ -134,8 +156,6 @@ def test_a_house_of_pip_upgrades_to_a_wheel(make_clone: Callable[..., Clone], tm
     clone.run(str(home / ".venv" / "bin" / "python3"), "-m", "pip", "install", "--quiet", str(first))
     clone.home = home
     clone.house("init")
-    file = home / "house.toml"
-    file.write_text(file.read_text().replace('kind = "mirror"', 'kind = "mirror"\nport = 0'))
     clone.house("up")
     clone.house("on", "kitchen_lamp")
     printed = clone.house("upgrade", str(second))
@@ -229,6 +249,34 @@ def test_a_version_that_breaks_a_story_is_not_installed(clone: Clone) -> None:
     }
 
 
+def test_a_unit_of_systemd_is_restarted(clone: Clone, tmp_path: Path) -> None:
+    """systemd restarts the house in one step. If it refuses that, the old version runs in the unit again."""
+    clone.house("down")
+    fake = tmp_path / "fake"
+    fake.mkdir()
+    for name, text in {"systemctl": SYSTEMCTL, "loginctl": "#!/bin/sh\n"}.items():
+        (fake / name).write_text(text)
+        (fake / name).chmod(0o755)
+    clone.environment["PATH"] = f"{fake}:{clone.environment['PATH']}"
+    clone.environment |= {"FAKE": str(fake), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    clone.house("install", "--user")
+    assert "systemd runs the house" in clone.house("up")
+    first = commit(clone)
+    clone.edit("daemons/kinds/toaster.py", "\nfrom ", "\n# new\nfrom ")
+    new = clone.publish()
+    (fake / "refuses").touch()
+    printed = clone.house("upgrade", check=False)
+    assert "systemctl --user restart house.service failed: Access denied" in printed
+    assert f"House 1.0.0 (commit {first}) runs the house, as before." in printed
+    assert first in clone.status()["version"]
+    (fake / "refuses").unlink()
+    (fake / "calls").unlink()
+    assert f"House 1.0.0 (commit {new}) runs the house." in clone.house("upgrade")
+    calls = [line.split()[1] for line in (fake / "calls").read_text().splitlines()]
+    assert [call for call in calls if call != "is-active"] == ["restart"]
+    assert new in clone.status()["version"]
+
+
 def test_a_dry_run_changes_nothing(clone: Clone) -> None:
     """It says what would happen; no file of the project, of git or of the run directory is another one."""
     before = content(clone.home)
@@ -276,7 +324,7 @@ def test_a_kill_in_the_restart_leaves_a_house_that_runs(clone: Clone, victim: st
     verb = clone.start("upgrade")
     pid = restart_pid(clone, verb)
     if victim != "the restart":
-        verb.kill()
+        os.killpg(verb.pid, signal.SIGKILL)  # as if its terminal were closed
         verb.communicate()
     if victim != "the command":
         os.kill(pid, signal.SIGKILL)

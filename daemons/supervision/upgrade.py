@@ -30,8 +30,10 @@ FOLDER = Path("upgrade")
 RECORD = FOLDER / "record.json"
 JOURNALS = FOLDER / "journal"
 """The journals before the restart: the old version may not read what the new one has written."""
+LOCKS = ("house", "edit")
+"""Locks of what changes a house: a verb, or an edit on the page."""
 LOCK_SECONDS = 60.0
-"""How long another verb that changes the house may take."""
+"""How long such a change may take."""
 STAY_SECONDS = 5.0
 """So long the devices must stay ready after the restart."""
 POLL_SECONDS = 0.5
@@ -112,7 +114,11 @@ def finish(record: Record, say: Say) -> None:
     """
     if record.step == "back":
         go_back(record, say)
-    wait_for_lock()
+    try:
+        wait_for_locks()
+    except AlreadyRunning as error:
+        say(f"The house was not restarted, because another command changes it (PID {error.pid}).")
+        give_up(record, say)
     if not record.was_up:
         swap_link(record, record.new)
         end(record, {}, say)
@@ -125,9 +131,7 @@ def finish(record: Record, say: Say) -> None:
         watch.close()
     if why:
         say(why)
-        record = replace(record, step="back")
-        write_record(record)
-        go_back(record, say)
+        give_up(record, say)
     end(record, watch.seconds(), say)
 
 
@@ -195,6 +199,13 @@ def has_failed(status: Mapping[str, Any], missing: list[str]) -> bool:
     return bool(missing) and all(found[name]["presence"] == "failed" for name in missing)
 
 
+def give_up(record: Record, say: Say) -> NoReturn:
+    """Note that the old version is to run the house again, and go back; always raises Failed."""
+    record = replace(record, step="back")
+    write_record(record)
+    go_back(record, say)
+
+
 def go_back(record: Record, say: Say) -> NoReturn:
     """Start the old version again, and put the project folder back; always raises Failed."""
     link, new = Path(record.link), record.environment(record.new)
@@ -244,16 +255,23 @@ def swap_link(record: Record, to: str) -> None:
         swap(link, Path(to), Path(record.old))
 
 
-def wait_for_lock() -> None:
-    """Wait until no verb changes the house; raises AlreadyRunning."""
+def wait_for_locks() -> None:
+    """Wait until no verb and no edit on the page changes the house; raises AlreadyRunning."""
     end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return NameLock("house").release()
-        except AlreadyRunning:
-            if time.monotonic() > end:
-                raise
+    for name in LOCKS:
+        while not is_free(name, end):
             time.sleep(POLL_SECONDS)
+
+
+def is_free(name: str, end: float) -> bool:
+    """Return whether a lock is free; after `end` (monotonic seconds), raise AlreadyRunning if it is not."""
+    try:
+        NameLock(name).release()
+    except AlreadyRunning:
+        if time.monotonic() > end:
+            raise
+        return False
+    return True
 
 
 def read_status(environment: Environment) -> dict[str, Any]:

@@ -1,16 +1,22 @@
 """The second half of an upgrade: what counts as ready, what is put back, and what a kill leaves."""
 
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import msgspec
 import pytest
 
+from daemons.storage.lock import NameLock
 from daemons.storage.paths import make_folders
 from daemons.storage.record import VERSION, encode
+from daemons.supervision import upgrade
+from daemons.supervision.environment import Environment
 from daemons.supervision.upgrade import (
+    Failed,
     Record,
     begin,
+    finish,
     forget_journals,
     has_failed,
     is_interrupted,
@@ -120,6 +126,25 @@ def test_only_journals_of_a_later_format_are_put_back(record: Record) -> None:
     assert not Path("journal/toaster.1.json").exists()
     forget_journals()
     assert not Path("upgrade/journal").exists()
+
+
+@pytest.mark.parametrize("name", ["house", "edit"])
+def test_a_restart_waits_for_a_change_of_the_house(
+    record: Record, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """If the change does not end, the upgrade gives up, and no process has been restarted."""
+    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(Environment, "house", lambda *_: CompletedProcess([], 0, '{"up": true}', ""))
+    lines: list[str] = []
+    begin(record)
+    lock = NameLock(name)
+    with pytest.raises(Failed, match="as before"):
+        finish(record, lines.append)
+    lock.release()
+    assert lines[0].startswith("The house was not restarted, because another command changes it (PID ")
+    after = read_record()
+    assert after is not None
+    assert (after.step, after.new, Path(record.link).readlink()) == ("done", record.old, Path(".venv.old"))
 
 
 def test_a_new_upgrade_keeps_no_journals_of_an_earlier_one(record: Record) -> None:

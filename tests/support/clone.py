@@ -15,7 +15,7 @@ QUICK_VENV = """\
 #!/bin/sh
 # Makes an environment as .ci/venv does, in a second: the packages are those of the tests.
 set -eu
-new=${BESIDE:-$(mktemp -d "$2.XXXXXX")}
+new=$(readlink -f "${BESIDE:-$(mktemp -d "$2.XXXXXX")}")
 "$1" -m venv --without-pip --clear "$new"
 site=$("$new/bin/python3" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 cp -R daemons "$site" && cp supervisord.conf CHANGELOG.md config/house.toml "$site/daemons"
@@ -84,7 +84,7 @@ class Clone:
         return self.run(".venv/bin/house", *words, check=check)
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        """Start a verb of the installed `house`, and do not wait for its end."""
+        """Start a verb of the installed `house` in a session of its own, and do not wait for its end."""
         return subprocess.Popen(
             [".venv/bin/house", *words],
             cwd=self.home,
@@ -93,6 +93,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def status(self) -> dict[str, Any]:
