@@ -1,6 +1,7 @@
 """Fixtures: houses that are their own, and that leave nothing behind; and tests that are coroutines."""
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 import pytest_timeout
 from hypothesis import is_hypothesis_test, settings
 
-from tests.support import factories
+from tests.support import collection, factories
 from tests.support.exchange_client import exchange_toml
 from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
@@ -56,6 +57,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Pass over the tests of an owner's own hardware where none was named."""
     own_hardware = Path(__file__).parent / "drivers" / "test_hardware.py"
     return True if collection_path == own_hardware and not config.getoption("--device") else None
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Import the test files without the garbage collector: nothing of them ends before the run."""
+    gc.disable()
+    collection.import_files(session.config, PROJECT)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later round of the garbage collector."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

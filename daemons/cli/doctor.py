@@ -93,7 +93,7 @@ def guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
     """Return the findings of a check, or why it could not look."""
     try:
         return check()
-    except (errors.HouseError, OSError) as error:
+    except (errors.HouseError, OSError, ImportError) as error:  # a package may be missing
         return [failed(name, error)]
 
 

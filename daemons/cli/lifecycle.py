@@ -26,8 +26,13 @@ def up(context: Context, timeout: float, foreground: bool) -> None:
     If `house install` has made a systemd unit for this house, systemd starts it.
     """
     from daemons.supervision import operations, ready
+    from daemons.supervision.systemd import unit_for_root
 
     house = context.load_own_house()
+    if not foreground and (unit := unit_for_root(context.run)):
+        unit.call("start")
+        click.echo(f"systemd runs the house: {unit.name} ({unit.path}).")
+        return
     context.enter_run_directory()
     if foreground:
         from daemons.supervision.foreground import run_foreground
@@ -67,13 +72,18 @@ def up(context: Context, timeout: float, foreground: bool) -> None:
 def down(context: Context) -> None:
     """End the house; if systemd runs it, until the next boot or `house up`."""
     from daemons.supervision import operations
-    from daemons.supervision.systemd import find_unit
+    from daemons.supervision.systemd import find_unit, unit_for_root
 
+    stopped = "The house is down; systemd has stopped {} and starts it at the next boot."
+    if unit := unit_for_root(context.run):
+        unit.call("stop")
+        click.echo(stopped.format(unit.name))
+        return
     context.enter_run_directory()
     unit = find_unit(context.run)
     if unit and unit.stop():
         operations.down()  # ends what was started without the unit
-        click.echo(f"The house is down; systemd has stopped {unit.name} and starts it at the next boot.")
+        click.echo(stopped.format(unit.name))
         return
     click.echo(operations.down() or "The house was not up; nothing was done.")
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from daemons.cli.checks.versions import EXTRA, PACKAGE, REQUIREMENT, TOOLS, re_name
+from daemons.cli.checks.versions import PACKAGE, TOOLS
 from daemons.cli.context import Context
 from daemons.errors import HouseError
 from daemons.storage.release import describe_version
@@ -254,11 +254,17 @@ def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
 
 def present_extras() -> list[str]:
     """Return the extras of this House whose packages are all installed here."""
-    needed: dict[str, list[str]] = {}
-    for text in metadata.requires(PACKAGE) or ():
-        parts = REQUIREMENT.match(text.strip())
-        extra = EXTRA.search(parts[3] or "") if parts else None
-        if parts and extra and extra[1] not in TOOLS and "platform_machine" not in text:
-            needed.setdefault(extra[1], []).append(re_name(parts[1]))
-    installed = {re_name(one.name) for one in metadata.distributions() if one.name}
-    return sorted(extra for extra, names in needed.items() if installed.issuperset(names))
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    installed = {canonicalize_name(one.name) for one in metadata.distributions() if one.name}
+    found = []
+    for extra in set(metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()) - TOOLS:
+        names = {
+            canonicalize_name(one.name)
+            for one in map(Requirement, metadata.requires(PACKAGE) or ())
+            if one.marker and one.marker.evaluate({"extra": extra}) and not one.marker.evaluate({"extra": ""})
+        }
+        if names and names <= installed:
+            found.append(extra)
+    return sorted(found)

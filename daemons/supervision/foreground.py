@@ -19,7 +19,7 @@ from daemons.runtime.loop import Loop
 from daemons.storage.paths import stopped_path
 from daemons.supervision import operations
 from daemons.supervision.notify import Notifier
-from daemons.supervision.supervisord import PIDFILE, Supervisor, running_pid
+from daemons.supervision.supervisord import PIDFILE, Supervisor, wait_for_pid
 
 CHECK_SECONDS, CALL_SECONDS = 15.0, 5.0
 """How often supervisord is called, and how long it may take to answer. A short watchdog: more often."""
@@ -38,11 +38,7 @@ def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
     """
     with Loop(time.monotonic) as loop:
         operations.begin(house, run)
-        pid = running_pid()
-        if pid is None:
-            raise SupervisorError(
-                "supervisord has ended right after its start; its log is log/supervisord.log"
-            )
+        pid = wait_for_pid()
         watch = Watch(loop, notifier, pid)
         try:
             reason = loop.run()

@@ -183,6 +183,22 @@ def running_pid() -> int | None:
         return None
 
 
+def wait_for_pid(seconds: float = PATIENCE_SECONDS) -> int:
+    """Wait until the supervisord that was just started has written its PID, and return it.
+
+    Its first process has ended by then, and the daemon writes the file a moment later. Raises SupervisorError
+    if it does not.
+    """
+    end = time.monotonic() + seconds
+    while (pid := running_pid()) is None:
+        if time.monotonic() > end:
+            raise SupervisorError(
+                "supervisord has ended right after its start; its log is log/supervisord.log"
+            )
+        time.sleep(POLL_SECONDS)
+    return pid
+
+
 def has_ended(info: dict[str, Any]) -> bool:
     """Return whether a process has ended and supervisord will not restart it by itself."""
     if info["statename"] == "EXITED":

@@ -64,10 +64,11 @@ class Unit(NamedTuple):
         done = run_systemctl(self.scope, verb, self.name)
         if done.returncode != 0:
             flag = " --user" if self.scope == "user" else ""
-            raise HouseError(
-                f"systemctl{flag} {verb} {self.name} failed: {done.stderr.strip() or done.returncode}\n"
-                f"`journalctl{flag} -u {self.name}` has its log; `house uninstall` removes the unit"
-            )
+            remedy = f"`journalctl{flag} -u {self.name}` has its log; `house uninstall` removes the unit"
+            if self.scope == "system" and os.geteuid() != 0:
+                remedy = f"a unit of the system needs root: sudo systemctl {verb} {self.name}"
+            why = done.stderr.strip() or done.returncode
+            raise HouseError(f"systemctl{flag} {verb} {self.name} failed: {why}\n{remedy}")
 
 
 def unit_folder(scope: Scope) -> Path:
@@ -93,6 +94,17 @@ def find_unit(run: Path) -> Unit | None:
             if unit and unit.run == run:
                 return unit
     return None
+
+
+def unit_for_root(run: Path) -> Unit | None:
+    """Return the unit of the system that runs the house of another user, if this process is root.
+
+    Root may not use the run directory of another user, but may start and stop the unit.
+    """
+    if os.geteuid() != 0 or not run.exists() or run.stat().st_uid == 0:
+        return None
+    unit = find_unit(run)
+    return unit if unit and unit.scope == "system" else None
 
 
 def read_unit(scope: Scope, path: Path) -> Unit | None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from daemons.cli.install import house_program
 from daemons.cli.main import main
+from daemons.errors import HouseError
 from daemons.storage.paths import interpreter
 from daemons.supervision import systemd
 from tests.support.house import BREAKFAST, HOUSE, HouseFactory
@@ -109,6 +110,29 @@ def test_root_installs_a_unit_of_the_system(house: House, fake: Path, tmp_path: 
     assert house("install").exit_code == 0
     assert "\nUser=4711\n" in (tmp_path / "system" / "house.service").read_text()
     assert calls(fake) == ["systemctl daemon-reload", "systemctl enable house.service"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the unit of another user")
+def test_root_starts_and_stops_the_unit_of_another_user(house: House, fake: Path, tmp_path: Path) -> None:
+    """Root may not use the run directory, but systemd may be told to start the house of its owner."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    os.chown(tmp_path / "run", 1, -1)
+    house("install", "--system")
+    calls(fake)
+    assert house("up").stdout.startswith("systemd runs the house: house.service (")
+    assert calls(fake) == ["systemctl start house.service"]
+    assert "systemd has stopped house.service" in house("down").stdout
+    assert calls(fake) == ["systemctl stop house.service"]
+    assert "belongs to" in house("status").stderr
+
+
+def test_a_unit_of_the_system_needs_root(fake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another user learns the command that does it."""
+    write_programs(fake, start="echo 'Interactive authentication required.' >&2; exit 1; ")
+    unit = systemd.Unit("system", tmp_path / "house.service", tmp_path, tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    with pytest.raises(HouseError, match=r"needs root: sudo systemctl start house\.service"):
+        unit.call("start")
 
 
 def test_the_name_of_another_unit_is_not_taken(house: House, fake: Path, tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ ASCII = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 """An environment in which Python takes every path for ASCII."""
 
 
-@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, ASCII], ids=["C", "ASCII"])
+@pytest.mark.parametrize(
+    "environment", [pytest.param({"LC_ALL": "C"}, marks=pytest.mark.long), ASCII], ids=["C", "ASCII"]
+)
 def test_umlauts_in_paths_and_names_need_no_locale(
     make_house: HouseFactory, environment: dict[str, str]
 ) -> None:

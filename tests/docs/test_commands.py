@@ -193,10 +193,8 @@ class Checkout:
             self.is_up = found[1] == "up"
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page if page == "README.md" else pytest.param(page, marks=pytest.mark.long) for page in ALL_STEPS],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("page", ALL_STEPS)
 def test_the_commands_of_a_page_run(page: str, make_house: HouseFactory) -> None:
     """In one house, in the order of the page, each command ends with exit status 0."""
     checkout = Checkout(make_house(BREAKFAST))

@@ -265,15 +265,16 @@ def test_a_program_ends_when_its_device_is_killed(make_house: HouseFactory, tmp_
 
 @pytest.mark.long
 def test_a_program_ends_when_the_whole_house_is_killed(make_house: HouseFactory, tmp_path: Path) -> None:
-    """supervisord is killed (SIGKILL) while a program runs; the program ends without a successor."""
+    """supervisord is killed (SIGKILL) while a program runs; the program ends, its child at the next start."""
     fan = script(tmp_path, SWITCHES_LATE.format(folder=tmp_path))
     house = make_house(fan_house(fan))
     house.house("up")
     with house.house_running("send", "fan", "on"):
-        leader, _ = recorded_pids(tmp_path / "programs", 2)
+        leader, child = recorded_pids(tmp_path / "programs", 2)
         os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
         eventually(is_gone(leader))
     house.house("up")
+    eventually(is_gone(child))
     (tmp_path / "go").touch()
     eventually(lambda: house.status()["devices"]["fan"]["state"]["confirmed"])
     assert (tmp_path / "relay").read_text().count("on") <= 1

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -268,7 +268,7 @@ def test_forked_devices_share_their_objects_or_the_log_gives_the_reason(lives: L
 # The end of a process
 
 FORK = """
-import os, sys
+import json, os, sys
 from types import SimpleNamespace
 from daemons.supervision.prefork import ForkServer, warm_up
 from daemons.storage.paths import interpreter
@@ -278,13 +278,19 @@ import atexit
 atexit.register(os.write, 1, b"the parent's own end")
 birth = ForkServer(SimpleNamespace(execve=os.execve, fork=os.fork, minfds=1024))
 command = [str(interpreter()), "-P", "-m", "daemons", "probe"]
-pid = birth.fork()
-if pid == 0:
-    birth.execve(command[0], command, dict(os.environ))
-status = os.waitpid(pid, 0)[1]
-print(os.waitstatus_to_exitcode(status), file=sys.stderr, flush=True)
+usual = dict(os.environ)
+while line := os.read(0, 10_000):
+    code, output, error_output = json.loads(line)
+    pid = birth.fork()
+    if pid == 0:
+        for number, path in enumerate((os.devnull, output, error_output)):
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+        birth.execve(command[0], command, usual | {"PROBE_ENDS": code})
+    status = os.waitpid(pid, 0)[1]
+    os.write(1, b"%d\\n" % os.waitstatus_to_exitcode(status))
 os._exit(0)  # what was registered and printed above is for the child to leave alone
 """
+"""Forks a probe for each request: its code, and the files for its output."""
 
 
 class End(NamedTuple):
@@ -295,47 +301,65 @@ class End(NamedTuple):
     error_output: str
 
 
-@pytest.fixture
-def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
-    """Return a function that runs code at the start of a forked and of a started device."""
-    run = tmp_path / "run"
-    for folder in FOLDERS:
-        (run / folder).mkdir(parents=True)
-    config = tmp_path / "house.toml"
+ONE_PARENT = pytest.mark.xdist_group("ends")
+"""The process that forks the probes is started once."""
+
+
+@pytest.fixture(scope="module")
+def end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[End, End]]]:
+    """Yield a function that runs code at the start of a forked and of a started device."""
+    folder = tmp_path_factory.mktemp("ends")
+    project = Project(folder / "project")
+    run = folder / "run"
+    for name in FOLDERS:
+        (run / name).mkdir(parents=True)
+    config = folder / "house.toml"
     config.write_text('[devices.probe]\nkind = "lamp"\ndriver = "simulated"\n')
     text = load_house(config).slices()["probe"].encode().replace(b'"kind":"lamp"', b'"kind":"probe"')
     (run / "devices" / "probe.json").write_bytes(text)
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        "PYTHONPATH": str(project.folder),
+        "HOUSE_RUN": str(run),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", FORK],
+        env=environment,
+        cwd=run,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        requests, statuses = parent.stdin, parent.stdout
 
-    def both(code: str) -> tuple[End, End]:
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-            "PYTHONPATH": str(project.folder),
-            "HOUSE_RUN": str(run),
-            "PROBE_ENDS": code,
-        }
-        found = []
-        for command in (["-P", "-c", FORK], ["-P", "-m", "daemons", "probe"]):
-            found.append(
-                subprocess.run(
-                    [sys.executable, *command],
-                    env=environment,
-                    cwd=run,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=patience(),
-                )
+        def forked(code: str) -> End:
+            files = folder / "output", folder / "error_output"
+            for file in files:
+                file.write_text("")
+            requests.write(json.dumps([code, *map(str, files)]).encode())
+            requests.flush()
+            return End(int(statuses.readline()), files[0].read_text(), files[1].read_text().rstrip("\n"))
+
+        def started(code: str) -> End:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "daemons", "probe"],
+                env=environment | {"PROBE_ENDS": code},
+                cwd=run,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=patience(),
             )
-        forked, started = found
-        *error_output, status = forked.stderr.splitlines()
-        return (
-            End(int(status), forked.stdout, "\n".join(error_output)),
-            End(started.returncode, started.stdout, started.stderr.rstrip("\n")),
-        )
+            return End(done.returncode, done.stdout, done.stderr.rstrip("\n"))
 
-    return both
+        yield lambda code: (forked(code), started(code))
+        requests.close()
+        assert statuses.read() == b""
+    assert parent.returncode == 0
 
 
+@ONE_PARENT
 @pytest.mark.parametrize(
     ("code", "status", "error_output"),
     [
@@ -364,6 +388,7 @@ def test_a_forked_device_ends_like_a_started_one(
     assert (forked.status, forked.output) == (started.status, started.output) == (status, "")
 
 
+@ONE_PARENT
 def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, End]]) -> None:
     """The traceback has the same innermost frames and source lines, and no frame of supervisord."""
     forked, started = end("json.loads('{')")
@@ -375,12 +400,14 @@ def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, 
     assert "supervisor" not in forked.error_output
 
 
+@ONE_PARENT
 def test_last_words_are_not_lost(end: Callable[[str], tuple[End, End]]) -> None:
     """Buffered output of the device is written at its end, and none of its parent."""
     forked, started = end("print('farewell', end=''); sys.exit(3)")
     assert forked == started == End(3, "farewell", "")
 
 
+@ONE_PARENT
 def test_exit_handlers_of_a_device_run(end: Callable[[str], tuple[End, End]]) -> None:
     """An atexit handler of a driver's library runs; those of the parent do not."""
     forked, started = end("atexit.register(print, 'tidied up'); sys.exit(0)")

@@ -13,7 +13,7 @@ import pytest
 
 from daemons.errors import NotUp, SupervisorError
 from daemons.supervision import supervisord
-from daemons.supervision.supervisord import Supervisor
+from daemons.supervision.supervisord import Supervisor, wait_for_pid
 
 FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
 <member><name>faultCode</name><value><int>70</int></value></member>
@@ -83,6 +83,21 @@ def test_without_supervisord_the_house_is_not_up(run: Path, client: Supervisor) 
         left_behind.bind("supervisord.sock")
     with pytest.raises(NotUp):
         client.call("getState")
+
+
+def test_a_daemon_that_writes_its_pid_late_is_waited_for(run: Path) -> None:
+    """Its first process has ended before that; a file of an earlier supervisord does not count."""
+    Path("supervisord.pid").write_text("4194304")
+    with subprocess.Popen([sys.executable, "-c", "input()", "supervisord"], stdin=subprocess.PIPE) as daemon:
+        try:
+            with pytest.raises(SupervisorError, match="has ended right after its start"):
+                wait_for_pid(0.1)
+            late = threading.Timer(0.2, Path("supervisord.pid").write_text, [str(daemon.pid)])
+            late.start()
+            assert wait_for_pid() == daemon.pid
+            late.join()
+        finally:
+            daemon.kill()
 
 
 def test_a_fault_has_its_code(run: Path, client: Supervisor) -> None:

@@ -15,9 +15,6 @@ PACKAGE = "house-daemons"
 LEAST_PYTHON = (3, 11)
 TOOLS = frozenset(("test", "bench", "check", "contract"))
 """Extras that a running house does not need."""
-REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*?)\s*(?:;(.*))?$")
-EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
-BOUND = re.compile(r"(>=|<=|==|!=|<|>)\s*([0-9][0-9.]*)")
 NOTE = re.compile(
     r"^## \[([0-9][^\]]*)\][^\n]*\n(?:(?!^## ).*\n)*?\*\*Upgrade note:\*\*\s*((?:.+\n?)+)", re.MULTILINE
 )
@@ -26,9 +23,12 @@ UPGRADE = "`make upgrade NO_FETCH=1` in the project folder installs what House n
 
 def read_findings(supervisord_pid: int | None) -> list[Finding]:
     """Return the findings about this environment, and about that of the running house."""
+    from packaging.utils import canonicalize_name
+
     try:
         required: Sequence[str] = metadata.requires(PACKAGE) or ()
-        installed = {re_name(one.name): one.version for one in metadata.distributions() if one.name}
+        named = [one for one in metadata.distributions() if one.name]
+        installed = {str(canonicalize_name(one.name)): one.version for one in named}
     except metadata.PackageNotFoundError:
         required, installed = (), {}
     return [
@@ -62,61 +62,26 @@ def package_findings(required: Sequence[str], installed: Mapping[str, str]) -> l
 
     `required` are requirements as PEP 508 has them. A package of an extra may be missing.
     """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     found, count = [], 0
-    for requirement in required:
-        parts = REQUIREMENT.match(requirement.strip())
-        if not parts:
+    for requirement in map(Requirement, required):
+        marker = requirement.marker
+        if marker and any(marker.evaluate({"extra": tool}) for tool in TOOLS):
             continue
-        name, bounds, marker = re_name(parts[1]), parts[2], parts[3] or ""
-        extra = EXTRA.search(marker)
-        if extra and extra[1] in TOOLS:
-            continue
-        version = installed.get(name)
+        version = installed.get(name := str(canonicalize_name(requirement.name)))
         if version is None:
-            if not marker:
+            if marker is None or marker.evaluate({"extra": ""}):
                 found.append(wrong(CHECK, f"the package {name} is not installed", UPGRADE))
             continue
         count += 1
-        if not is_within(version, bounds):
+        bounds = requirement.specifier
+        if not bounds.contains(version, prereleases=True):
             found.append(wrong(CHECK, f"{name} {version} is installed, and House needs {bounds}", UPGRADE))
     if not required or found:
         return found
     return [well(CHECK, f"{count} packages, as House needs them")]
-
-
-def is_within(version: str, bounds: str) -> bool:
-    """Return whether a version fulfils all bounds, such as ">=3.2,<4"; only numbers count."""
-    have = numbers(version)
-    for sign, text in BOUND.findall(bounds):
-        limit = numbers(text)
-        length = max(len(have), len(limit))
-        one, other = pad(have, length), pad(limit, length)
-        if not {
-            ">=": one >= other,
-            "<=": one <= other,
-            "==": one == other,
-            "!=": one != other,
-            "<": one < other,
-            ">": one > other,
-        }[sign]:
-            return False
-    return True
-
-
-def numbers(version: str) -> list[int]:
-    """Return the leading numbers of a version: [1, 2] for "1.2rc1"."""
-    found = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
-    return [int(part) for part in found[0].split(".")] if found else []
-
-
-def pad(version: list[int], length: int) -> list[int]:
-    """Return a version with zeros at its end."""
-    return version + [0] * (length - len(version))
-
-
-def re_name(name: str) -> str:
-    """Return the name of a package in the form in which names are compared (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def environment_finding(maps: str | None, prefix: str) -> list[Finding]:

@@ -130,9 +130,9 @@ def test_a_hanging_mirror_delays_no_key(breakfast: TemporaryHouse) -> None:
     [
         ("q", 0),
         ("\x03", 0),
-        (signal.SIGINT, 0),
+        pytest.param(signal.SIGINT, 0, marks=pytest.mark.long),
         (signal.SIGTERM, -signal.SIGTERM),
-        (signal.SIGHUP, -signal.SIGHUP),
+        pytest.param(signal.SIGHUP, -signal.SIGHUP, marks=pytest.mark.long),
     ],
 )
 def test_the_terminal_is_restored_at_every_end_of_the_view(

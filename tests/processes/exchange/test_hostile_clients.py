@@ -358,7 +358,7 @@ MEGABYTES = 1024
     ("attack", "reason", "grows_megabytes"),
     [
         ("flood_subscriptions", "its subscriptions have more than", 64),
-        ("flood_names", "", 24),
+        pytest.param("flood_names", "", 24, marks=pytest.mark.long),
         pytest.param("flood_states", "", 24, marks=pytest.mark.long),
         pytest.param("flood_commands", "", 16, marks=pytest.mark.long),
         pytest.param("flood_connections", "", 40, marks=pytest.mark.long),
@@ -399,14 +399,8 @@ def test_a_flooding_client_is_blocked_and_others_are_served_as_before(
         )
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "endless_command",
-        pytest.param("endless_state", marks=pytest.mark.long),
-        pytest.param("endless_subscription", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("attack", ["endless_command", "endless_state", "endless_subscription"])
 def test_a_message_without_an_end_takes_bounded_memory(
     exchange_house: TemporaryHouse, friend: ExchangeClient, attack: str
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Pa
     expect(receipt).to_contain_text("it is already toasting")
 
 
+@pytest.mark.long
 def test_a_killed_device_is_shown_restarting_and_live_again(
     slow: TemporaryHouse, window: Callable[..., Page]
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_name_is_shown_as_text(make_house: HouseFactory, window: Any) -> None:
     assert page.locator("main img").count() == 0
 
 
+@pytest.mark.long
 def test_a_browser_signs_in_once(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """A wrong token is refused with a message, the right token opens the page, and the cookie is stored."""
     token = breakfast.house("token").stdout.strip()
