@@ -241,6 +241,7 @@ def test_a_version_that_breaks_a_story_is_not_installed(clone: Clone) -> None:
     clone.publish()
     printed = clone.make("upgrade", check=False)
     assert "A story does not hold with the new version; the house was not touched." in printed
+    assert "The project has changed" not in clone.make("up")
     assert {name: clone.pid(name) for name in pids} == pids
     assert commit(clone) == first
     after = content(clone.home)

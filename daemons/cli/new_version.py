@@ -56,6 +56,8 @@ class NewVersion:
                 f"this house runs the project folder {self._tree.root} itself (EDITABLE=1), and a fetch "
                 "would change it; `make upgrade` installs a copy, and `house down` and `house up` start it"
             )
+        stamp = self._present.path / "installed"
+        self._stamp = stamp if self._tree and not self._tree.is_newer(stamp) else None
         self._ready = ready_names(read_status(self._present))
 
     def interrupted(self) -> Record | None:
@@ -164,7 +166,7 @@ class NewVersion:
         try:
             yield
         except BaseException:
-            if self._tree and (sentence := self._tree.put_back(fetched)):
+            if self._tree and (sentence := self._tree.put_back(fetched, self._stamp)):
                 click.echo(sentence, err=True)
             raise
 
@@ -228,6 +230,7 @@ class NewVersion:
             root=str(self._tree.root) if self._tree and fetched.before != fetched.after else None,
             before=fetched.before,
             after=fetched.after,
+            stamp=str(self._stamp) if self._stamp else None,
             kept=last.old if last else "",
         )
 

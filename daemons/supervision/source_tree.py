@@ -113,8 +113,11 @@ class SourceTree(NamedTuple):
         self.checked("git pull --ff-only failed", "merge", "--ff-only", "--quiet", "FETCH_HEAD")
         return Fetched(before, self.commit(), changed)
 
-    def put_back(self, fetched: Fetched) -> str:
-        """Go back to the commit before a fetch, and return a sentence about it; edits of a person stay."""
+    def put_back(self, fetched: Fetched, stamp: Path | None = None) -> str:
+        """Go back to the commit before a fetch, and return a sentence about it; edits of a person stay.
+
+        `stamp` is the file of an environment that has this commit: it becomes newer than the files.
+        """
         if fetched.before == fetched.after:
             return ""
         if self.commit() != fetched.after:
@@ -122,6 +125,9 @@ class SourceTree(NamedTuple):
         done = self.git("reset", "--keep", "--quiet", fetched.before)
         if done.returncode != 0:
             return f"{self.root} was left as it is, because it has edits that would be lost."
+        if stamp:
+            with suppress(OSError):
+                stamp.touch()
         return f"{self.root} is at commit {fetched.before[:12]} again."
 
     def is_newer(self, stamp: Path) -> bool:

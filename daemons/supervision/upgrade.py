@@ -63,6 +63,8 @@ class Record(Struct, frozen=True):
     before: str = ""
     """The commit before; `after` is the one that was fetched."""
     after: str = ""
+    stamp: str | None = None
+    """The file that tells when the old environment was made, if the project was no newer before the fetch."""
     kept: str = ""
     """The environment to which `house upgrade --back` would go, if this upgrade fails."""
 
@@ -72,7 +74,10 @@ class Record(Struct, frozen=True):
 
     def put_tree_back(self) -> str:
         """Go back to the commit before, and return a sentence about it."""
-        return SourceTree(Path(self.root)).put_back(Fetched(self.before, self.after)) if self.root else ""
+        if not self.root:
+            return ""
+        stamp = Path(self.stamp) if self.stamp else None
+        return SourceTree(Path(self.root)).put_back(Fetched(self.before, self.after), stamp)
 
 
 class Failed(HouseError):

@@ -1,5 +1,6 @@
 """The project folder: a pull goes only forward, and neither it nor the way back loses an edit."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -54,7 +55,11 @@ def test_a_fetch_goes_forward_and_back_around_an_edit(author: Path, tree: Source
     fetched = tree.fetch()
     assert list(fetched) == [first, new, ("code.py",)]
     assert (tree.root / "code.py").read_text() == "second"
-    assert tree.put_back(fetched) == f"{tree.root} is at commit {first[:12]} again."
+    stamp = author / "installed"
+    stamp.touch()
+    os.utime(stamp, (0, 0))
+    assert tree.put_back(fetched, stamp) == f"{tree.root} is at commit {first[:12]} again."
+    assert stamp.stat().st_mtime >= (tree.root / "code.py").stat().st_mtime
     assert (tree.commit(), (tree.root / "code.py").read_text()) == (first, "first")
     assert (tree.root / "house.toml").read_text() == "mine"
 
