@@ -49,10 +49,14 @@ reload: | environment  ## Apply an edited config/house.toml; only what changed i
 down: | environment  ## End the house
 	@$(HOUSE) down
 
-upgrade:  ## Install the project as it is now; a house that runs is not affected until its next start
+upgrade:  ## Fetch the newest version, check it, and restart the house with it; goes back if it does not run
 	$(NEEDS_PYTHON)
-	@.ci/venv "$(PYTHON)" "$(VENV)"
-	@echo "$(VENV) is up to date."
+	@if test -z "$(EDITABLE)" && test -e $(VENV)/wheel && test -e "$${HOUSE_RUN:-run}/house.toml" && \
+		$(HOUSE) upgrade --help >/dev/null 2>&1; then \
+		PYTHON="$(PYTHON)" $(HOUSE) upgrade $(if $(NO_FETCH),--no-fetch); \
+	else \
+		.ci/venv "$(PYTHON)" "$(VENV)" && echo "$(VENV) is up to date."; \
+	fi
 
 extra: | environment  ## Install what a driver needs: make extra EXTRA=kasa
 	@.ci/venv "$(PYTHON)" "$(VENV)" $(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, templates, kasa, esphome, gpio, discover, holidays or calendar))

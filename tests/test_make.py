@@ -257,6 +257,43 @@ def test_a_contributor_can_run_the_working_copy(project: Path, make: Make) -> No
     assert installs(project)[4:] == ["editable[kasa]"]
 
 
+def test_a_house_that_was_started_is_upgraded_by_its_own_verb(project: Path, make: Make) -> None:
+    """`make upgrade` installs nothing by itself then, but with EDITABLE=1, or if `house` has no such verb."""
+    make("up")
+    (project / "run").mkdir()
+    (project / "run" / "house.toml").touch()
+    assert make("upgrade").stdout == "house upgrade\n"
+    assert make("upgrade", "NO_FETCH=1").stdout == "house upgrade --no-fetch\n"
+    assert installs(project) == ["build", "wheel"]
+    house = project / ".venv" / "bin" / "house"
+    house.write_text(f"#!/bin/sh\nexit 2\n{house.read_text()}")
+    assert make("upgrade").stdout.endswith(".venv is up to date.\n")
+    make("upgrade", "EDITABLE=1")
+    assert installs(project) == ["build", "wheel", "build", "wheel[kasa]", "editable[kasa]"]
+    assert make("upgrade").stdout.endswith(".venv is up to date.\n")
+
+
+def test_an_environment_beside_the_present_one_changes_nothing_else(project: Path, make: Make) -> None:
+    """`house upgrade` checks it before the link leads to it. One that is not whole is removed."""
+    make("up")
+    present = (project / ".venv").readlink()
+    for status in ("0", "1"):
+        new = project / ".venv.new"
+        new.mkdir()
+        done = subprocess.run(
+            ["sh", ".ci/venv", project / "python", project / ".venv"],  # noqa: S607
+            cwd=project,
+            env={**os.environ, "BESIDE": str(new), "PIP_LOG": str(project / "pip.log"), "PIP_STATUS": status},
+            check=False,
+        )
+        assert done.returncode == int(status)
+        assert (project / ".venv").readlink() == present
+        assert environments(project) == sorted([str(present), *([] if done.returncode else [new.name])])
+        if not done.returncode:
+            assert (new / "installed").exists()
+            shutil.rmtree(new)
+
+
 def test_an_environment_that_is_a_folder_is_replaced(project: Path, make: Make) -> None:
     """Earlier versions of House created a folder; the first upgrade makes a link of it."""
     make("up")

@@ -93,7 +93,7 @@ class Context:
     def __init__(self, config: Path, run: Path, host: str | None = None) -> None:
         self.config = config.absolute()
         self.run = run.absolute()
-        self._host = host
+        self.host = host
         if program := os.environ.get("HOUSE_SUPERVISORD"):
             os.environ["HOUSE_SUPERVISORD"] = str(
                 Path(program).absolute()
@@ -109,14 +109,14 @@ class Context:
         from daemons.config.house import make_house, words_used
 
         self._check_configuration()
-        files, host = read_files(self.config), self._host or paths.this_host(self.run)
+        files, host = read_files(self.config), self.host or paths.this_host(self.run)
         if words_used(files):
             from daemons.cli.extension_check import check_in_child
 
             check_in_child(files, host)
         house = make_house(files, host)
-        if self._host and not house.hosts:
-            raise click.UsageError(f"this house has no hosts, so it has no {self._host!r}")
+        if self.host and not house.hosts:
+            raise click.UsageError(f"this house has no hosts, so it has no {self.host!r}")
         return house
 
     def _check_configuration(self) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from daemons.errors import AlreadyRunning, StorageError
 from daemons.storage.paths import describe, open_file
 
+UPGRADE = "upgrade"
+"""The name of the lock that `house upgrade` holds."""
+
 
 class NameLock:
     """The lock file of a name: at most one process holds it, and the kernel releases it at its death."""
@@ -26,6 +29,10 @@ class NameLock:
             os.close(self._file)
             raise AlreadyRunning(name, pid) from None
         write_pid(self._file)
+
+    def fileno(self) -> int:
+        """Return the descriptor; a process that inherits it holds the lock, too."""
+        return self._file
 
     def release(self) -> None:
         """Release the lock, after the sockets are closed: a closing ipc socket unlinks its path late."""

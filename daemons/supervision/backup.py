@@ -20,6 +20,7 @@ from daemons.config.include import find_files
 from daemons.errors import HouseError, StorageError
 from daemons.storage import history, last_backup
 from daemons.storage.archive import Manifest, extract, write_archive
+from daemons.storage.lock import UPGRADE
 from daemons.storage.paths import check_path, describe, replace_file
 from daemons.storage.record import decode
 from daemons.supervision.operations import one_verb_at_a_time
@@ -177,6 +178,8 @@ def house_stopped(run: Path) -> Iterator[None]:
     os.chdir(run)
     with one_verb_at_a_time():
         names = ["supervisord"] if running_pid() else running_names()
+        if UPGRADE in names:
+            raise StorageError(f"an upgrade of the house in {run} runs; wait for its end")
         if names:
             raise StorageError(f"the house in {run} runs ({', '.join(names)}); `house down` ends it")
         yield

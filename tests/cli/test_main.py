@@ -45,6 +45,7 @@ VERBS = [
     "versions",
     "backup",
     "restore",
+    "upgrade",
     "drill",
     "check",
     "doctor",

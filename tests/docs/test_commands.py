@@ -46,6 +46,7 @@ LONG_RUNNING = re.compile(r"(make|house) (mirror|watch\b.*|logs\b(?!.*--no-follo
 NOT_RUN = {
     r"git clone .*|cd house": "the test's house is a checkout already",
     r"(python|pip|\.venv/bin/pip) .*|make extra .*": "it installs packages",
+    r"(house|make) upgrade\b.*": "it installs packages; tests/test_upgrade.py runs it",
     r"(sudo )?apt(-get)? .*": "it installs packages of the system",
     r"(sudo )?(systemctl|loginctl|journalctl) .*": "it changes the services of the machine",
     r"make (test|test-long|test-all|check|bench|bench-full|pictures|clean)\b.*": "it takes minutes",

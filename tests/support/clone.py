@@ -5,11 +5,27 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 from tests.support.house import PROJECT
 
+QUICK_VENV = """\
+#!/bin/sh
+# Makes an environment as .ci/venv does, in a second: the packages are those of the tests.
+set -eu
+new=$(readlink -f "${BESIDE:-$(mktemp -d "$2.XXXXXX")}")
+"$1" -m venv --without-pip --clear "$new"
+site=$("$new/bin/python3" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cp -R daemons "$site" && cp supervisord.conf CHANGELOG.md config/house.toml "$site/daemons"
+git rev-parse --short=12 HEAD >"$site/daemons/commit"
+echo "$PACKAGES" >"$site/packages.pth"
+printf '#!/bin/sh\nexec "%s/bin/python3" -P -m daemons.cli.main "$@"\n' "$new" >"$new/bin/house"
+chmod +x "$new/bin/house"
+mkdir "$new/wheel" && touch "$new/installed"
+[ -n "${BESIDE:-}" ] || ln -s "${new##*/}" "$2"
+"""
 NOT_COPIED = (".git", ".venv*", "run", "__pycache__", ".homeassistant", ".hypothesis", ".*_cache")
 INSTALL_SECONDS = 600
 
@@ -17,7 +33,8 @@ INSTALL_SECONDS = 600
 class Clone:
     """A clone of a bare repository with the present project, and a second clone that pushes to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_quick: bool = False) -> None:
+        """Make both clones. With `is_quick`, their `.ci/venv` installs no packages, and takes a second."""
         self.environment = {
             key: value
             for key, value in os.environ.items()
@@ -31,6 +48,9 @@ class Clone:
         self.author, self.home = folder / "author", folder / "home"
         shutil.copytree(PROJECT, self.author, ignore=shutil.ignore_patterns(*NOT_COPIED))
         self.edit("config/house.toml", 'kind = "mirror"', 'kind = "mirror"\nport = 0')
+        if is_quick:
+            (self.author / ".ci" / "venv").write_text(QUICK_VENV)
+            self.environment["PACKAGES"] = sysconfig.get_path("purelib")
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message=first")
@@ -63,6 +83,19 @@ class Clone:
         """Run a verb of the installed `house`; return what it prints."""
         return self.run(".venv/bin/house", *words, check=check)
 
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Start a verb of the installed `house` in a session of its own, and do not wait for its end."""
+        return subprocess.Popen(
+            [".venv/bin/house", *words],
+            cwd=self.home,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def status(self) -> dict[str, Any]:
         """Return the document that `house status --json` prints."""
         found: dict[str, Any] = json.loads(self.house("status", "--json"))
@@ -85,6 +118,7 @@ class Clone:
 
     def publish(self) -> str:
         """Commit and push what the author has edited; return the commit."""
-        self.git("commit", "--quiet", "--all", "--message=next")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=next")
         self.git("push", "--quiet", "origin", "main")
         return self.git("rev-parse", "--short=12", "HEAD")

@@ -18,7 +18,7 @@ TOOLS = frozenset(("test", "bench", "check", "contract"))
 NOTE = re.compile(
     r"^## \[([0-9][^\]]*)\][^\n]*\n(?:(?!^## ).*\n)*?\*\*Upgrade note:\*\*\s*((?:.+\n?)+)", re.MULTILINE
 )
-UPGRADE = "`make upgrade` in the project folder installs what House needs, or pip for a package"
+UPGRADE = "`make upgrade NO_FETCH=1` in the project folder installs what House needs, or pip for a package"
 
 
 def read_findings(supervisord_pid: int | None) -> list[Finding]:

@@ -1,0 +1,358 @@
+"""The second half of an upgrade: swaps the environments, restarts the house, and goes back if that fails.
+
+A record in the run directory names what is done. After a kill at any moment, `finish` goes on from it.
+The process that runs this may lose its environment, so nothing is imported after the swap.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemons.errors import AlreadyRunning, HouseError, StorageError
+from daemons.storage.journal import later_format
+from daemons.storage.lock import NameLock
+from daemons.storage.paths import replace_file
+from daemons.supervision import systemd
+from daemons.supervision.away import AwayWatch
+from daemons.supervision.environment import Environment, present, remove_others, swap
+from daemons.supervision.logs import last_lines
+from daemons.supervision.source_tree import Fetched, SourceTree
+
+FOLDER = Path("upgrade")
+RECORD = FOLDER / "record.json"
+JOURNALS = FOLDER / "journal"
+"""The journals before the restart: the old version may not read what the new one has written."""
+LOCKS = ("house", "edit")
+"""Locks of what changes a house: a verb, or an edit on the page."""
+LOCK_SECONDS = 60.0
+"""How long such a change may take."""
+STAY_SECONDS = 5.0
+"""So long the devices must stay ready after the restart."""
+POLL_SECONDS = 0.5
+LOG_LINES = 10
+
+Say = Callable[[str], None]
+Step = Literal["restart", "back", "done"]
+
+
+class Record(Struct, frozen=True):
+    """An upgrade: what it goes from and to, and how far it is."""
+
+    step: Step
+    link: str
+    old: str
+    """The environment before. If a folder is in the place of the link, this is the name that it gets."""
+    new: str
+    config: str
+    run: str
+    host: str | None
+    was_up: bool
+    ready: tuple[str, ...]
+    """The processes that were ready before."""
+    timeout_seconds: float
+    root: str | None = None
+    """The project folder, if a commit was fetched into it."""
+    before: str = ""
+    """The commit before; `after` is the one that was fetched."""
+    after: str = ""
+    stamp: str | None = None
+    """The file that tells when the old environment was made, if the project was no newer before the fetch."""
+    kept: str = ""
+    """The environment to which `house upgrade --back` would go, if this upgrade fails."""
+
+    def environment(self, path: str) -> Environment:
+        """Return one of the environments, for this house."""
+        return Environment(Path(path), Path(self.config), Path(self.run), self.host)
+
+    def put_tree_back(self) -> str:
+        """Go back to the commit before, and return a sentence about it."""
+        if not self.root:
+            return ""
+        stamp = Path(self.stamp) if self.stamp else None
+        return SourceTree(Path(self.root)).put_back(Fetched(self.before, self.after), stamp)
+
+
+class Failed(HouseError):
+    """The new version does not run the house, so the old one runs it again."""
+
+
+def read_record() -> Record | None:
+    """Return the record of the last upgrade; None without one, or if it cannot be read."""
+    try:
+        return msgspec.json.decode(RECORD.read_bytes(), type=Record)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def write_record(record: Record) -> None:
+    """Write the record; raises StorageError."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    replace_file(RECORD, msgspec.json.encode(record))
+
+
+def is_interrupted(record: Record | None) -> bool:
+    """Return whether an upgrade has not ended, and its environments are still those of the link."""
+    if record is None or record.step == "done":
+        return False
+    now = present(Path(record.link))
+    return str(now) in (record.old, record.new, record.link) and Path(record.new).is_dir()
+
+
+def begin(record: Record) -> None:
+    """Note what is done from now on; raises StorageError."""
+    forget_journals()
+    write_record(record)
+
+
+def finish(record: Record, say: Say) -> None:
+    """Restart the house with the new version, from wherever an earlier attempt has ended.
+
+    Raises Failed if the new version does not run it; then the old one runs it again.
+    """
+    if record.step == "back":
+        go_back(record, say)
+    try:
+        wait_for_locks()
+    except AlreadyRunning as error:
+        say(f"The house was not restarted, because another command changes it (PID {error.pid}).")
+        give_up(record, say)
+    if not record.was_up:
+        swap_link(record, record.new)
+        end(record, {}, say)
+        return
+    before = read_status(record.environment(str(present(Path(record.link)))))
+    watch = AwayWatch(pids(before, record.ready))
+    try:
+        why = restart(record, say)
+    finally:
+        watch.close()
+    if why:
+        say(why)
+        give_up(record, say)
+    end(record, watch.seconds(), say)
+
+
+def restart(record: Record, say: Say) -> str | None:
+    """Swap the environments and restart the house; return why the new version does not run it, or None."""
+    link, new = Path(record.link), record.environment(record.new)
+    unit = systemd.find_unit(Path(record.run))
+    if not JOURNALS.exists():
+        keep_journals()
+    try:
+        if unit and unit.is_active() and link.is_symlink():
+            swap_link(record, record.new)
+            unit.call("restart")
+        else:
+            done = record.environment(str(present(link))).house("down")
+            if done.returncode != 0:
+                return f"The house cannot be stopped: {text_of(done)}"
+            swap_link(record, record.new)
+        say("The house starts with the new version.")
+    except HouseError as error:
+        return str(error)
+    done = new.house("up", "--timeout", f"{record.timeout_seconds:g}")
+    return fault(record, new, text_of(done) if done.returncode else "")
+
+
+def fault(record: Record, new: Environment, printed: str) -> str | None:
+    """Return why a house is not as it was before; None if every device that was ready is so again.
+
+    `printed` is what the failed start has printed; the devices that it names may have failed before, too.
+    """
+    wanted = new.version()
+    end = time.monotonic() + record.timeout_seconds
+    while True:
+        status = read_status(new)
+        missing: list[str] = []
+        if not status.get("up"):
+            why = f"The new version does not start the house: {printed or status.get('fault')}"
+            if "up" in status:
+                return why
+        elif status.get("version") != wanted:
+            return (
+                f"The house was started with House {status.get('version')}, and not with {wanted}; if a unit "
+                "starts it, `house install` writes the unit again"
+            )
+        else:
+            missing = not_ready(status, record.ready)
+            why = about(missing) if missing else ""
+        if not why:
+            break
+        if time.monotonic() > end or has_failed(status, missing):
+            return why
+        time.sleep(POLL_SECONDS)
+    before = pids(status, record.ready)
+    time.sleep(STAY_SECONDS)
+    status = read_status(new)
+    after = pids(status, record.ready)
+    if ended := sorted(name for name, pid in before.items() if after.get(name) != pid):
+        return f"{about(ended)}\nIt became ready, and ended again within {STAY_SECONDS:g} s."
+    return None
+
+
+def has_failed(status: Mapping[str, Any], missing: list[str]) -> bool:
+    """Return whether waiting is useless: each missing process fails again and again."""
+    found = processes(status)
+    return bool(missing) and all(found[name]["presence"] == "failed" for name in missing)
+
+
+def give_up(record: Record, say: Say) -> NoReturn:
+    """Note that the old version is to run the house again, and go back; always raises Failed."""
+    record = replace(record, step="back")
+    write_record(record)
+    go_back(record, say)
+
+
+def go_back(record: Record, say: Say) -> NoReturn:
+    """Start the old version again, and put the project folder back; always raises Failed."""
+    link, new = Path(record.link), record.environment(record.new)
+    say("Going back to the old version.")
+    try:
+        if present(link) == new.path:
+            if new.house("down").returncode != 0:
+                record.environment(record.old).house("down")
+            restore_journals(record)
+            swap_link(record, record.old)
+    except (HouseError, OSError) as error:
+        raise Failed(f"Going back has failed: {error}\n`house upgrade` tries it again.") from error
+    old = record.environment(str(present(link)))
+    done = old.house("up", "--timeout", f"{record.timeout_seconds:g}") if record.was_up else None
+    if done and not read_status(old).get("up"):
+        raise Failed(f"The old version does not start: {text_of(done)}\n`house upgrade` tries it again.")
+    if sentence := record.put_tree_back():
+        say(sentence)
+    kept = record.kept if record.kept and Path(record.kept).is_dir() else str(old.path)
+    write_record(replace(record, step="done", new=str(old.path), old=kept, root=None))
+    forget_journals()
+    remove_others(link, Path(kept))
+    raise Failed(f"The upgrade has failed. House {old.version()} runs the house, as before.")
+
+
+def end(record: Record, away: Mapping[str, float], say: Say) -> None:
+    """Note that the upgrade is complete, remove older environments, and say what the user wants to know."""
+    write_record(replace(record, step="done"))
+    forget_journals()
+    removed = remove_others(Path(record.link), Path(record.old), Path(record.new))
+    version = record.environment(record.new).version()
+    say(f"House {version} runs the house." if record.was_up else f"House {version} is installed.")
+    if away:
+        longest = max(away.values())
+        listed = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in away.items())
+        say(f"Away for at most {longest:.1f} s: {listed}.")
+    elif not record.was_up:
+        say("The house is down, and was not started; `house up` starts it.")
+    kept = f"The version before is kept in {record.old}; `house upgrade --back` goes back to it."
+    say(kept + f" {len(removed)} older one{'s are' if len(removed) != 1 else ' is'} removed." * bool(removed))
+
+
+def swap_link(record: Record, to: str) -> None:
+    """Make the link lead to one of the environments; raises StorageError."""
+    link = Path(record.link)
+    if present(link) != Path(to):
+        swap(link, Path(to), Path(record.old))
+
+
+def wait_for_locks() -> None:
+    """Wait until no verb and no edit on the page changes the house; raises AlreadyRunning."""
+    end = time.monotonic() + LOCK_SECONDS
+    for name in LOCKS:
+        while not is_free(name, end):
+            time.sleep(POLL_SECONDS)
+
+
+def is_free(name: str, end: float) -> bool:
+    """Return whether a lock is free; after `end` (monotonic seconds), raise AlreadyRunning if it is not."""
+    try:
+        NameLock(name).release()
+    except AlreadyRunning:
+        if time.monotonic() > end:
+            raise
+        return False
+    return True
+
+
+def read_status(environment: Environment) -> dict[str, Any]:
+    """Return what `house status --json` prints; a document without "up" if it fails."""
+    done = environment.house("status", "--json")
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"fault": text_of(done)}
+
+
+def processes(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the part of each process of a status document, by its name."""
+    return {**status.get("devices", {}), **status.get("services", {})}
+
+
+def ready_names(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the processes of this host that are ready."""
+    found = processes(status)
+    return tuple(sorted(name for name, one in found.items() if one["presence"] == "live" and pid_of(one)))
+
+
+def not_ready(status: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Return the processes that are not ready, without those that the house does not have any more."""
+    found, ready = processes(status), ready_names(status)
+    return [name for name in wanted if name in found and name not in ready]
+
+
+def pids(status: Mapping[str, Any], names: Iterable[str]) -> dict[str, int]:
+    """Return the PIDs of those of these processes that run."""
+    found = processes(status)
+    return {name: pid for name in names if name in found and (pid := pid_of(found[name]))}
+
+
+def pid_of(process: Mapping[str, Any]) -> int | None:
+    """Return the PID of a process on this host; None for one of another host."""
+    about = process["process"]
+    return None if about["state"] == "ELSEWHERE" else about["pid"]
+
+
+def about(names: list[str]) -> str:
+    """Return the sentence about processes that are not ready, with the last lines of the first one's log."""
+    lines = "\n".join(f"    {line}" for line in last_lines(names[0], LOG_LINES)) or "    (its log is empty)"
+    others = f" (nor are: {', '.join(names[1:])})" if names[1:] else ""
+    return f"{names[0]} was ready before, and is not with the new version{others}. Its log ends:\n{lines}"
+
+
+def text_of(done: Any) -> str:
+    """Return what a verb has printed as the reason of its failure."""
+    return str(done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}")
+
+
+def keep_journals() -> None:
+    """Copy the journals, for the case that the old version must go on from them; raises StorageError."""
+    made = FOLDER / "journal.new"
+    try:
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.copytree("journal", made)
+        made.rename(JOURNALS)
+    except OSError as error:
+        raise StorageError(f"the journals cannot be copied into {FOLDER.absolute()}: {error}") from error
+
+
+def restore_journals(record: Record) -> None:
+    """Put back each journal that the new version has written in a format that the old one cannot read."""
+    for name in record.ready:
+        if later_format(name) is None:
+            continue
+        for path in Path("journal").glob(f"{name}.*.json"):
+            path.unlink(missing_ok=True)
+        for path in JOURNALS.glob(f"{name}.*.json"):
+            replace_file(Path("journal") / path.name, path.read_bytes())
+
+
+def forget_journals() -> None:
+    """Delete the copies of the journals."""
+    with suppress(OSError):
+        shutil.rmtree(JOURNALS)
