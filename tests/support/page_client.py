@@ -57,7 +57,8 @@ class HttpResponse(NamedTuple):
         """Return the reason of an error, and check that the document has the documented form."""
         document = self.json
         assert sorted(document) == ["error", "reason"]
-        assert document["error"] == http.client.responses[self.status].lower().replace(" ", "_")
+        phrases = {**http.client.responses, 413: "Content Too Large"}  # as in RFC 9110
+        assert document["error"] == phrases[self.status].lower().replace(" ", "_")
         assert document["reason"]
         return str(document["reason"])
 
