@@ -17,8 +17,9 @@ from daemons.cli.context import Context
 from daemons.errors import HouseError
 from daemons.storage.release import describe_version
 from daemons.supervision.environment import Environment, find_link, new_name, present
+from daemons.supervision.observed import read_status, ready_names, text_of
 from daemons.supervision.source_tree import Fetched, SourceTree, find_tree, install_package
-from daemons.supervision.upgrade import Record, is_interrupted, read_record, read_status, ready_names, text_of
+from daemons.supervision.upgrade import Record, is_interrupted, read_record
 
 WITHOUT_CACHE = {"PYTHONDONTWRITEBYTECODE": "1"}
 """A check leaves no compiled code beside a kind or a driver of the user."""

@@ -4,13 +4,12 @@ A record in the run directory names what is done. After a kill at any moment, `f
 The process that runs this may lose its environment, so nothing is imported after the swap.
 """
 
-import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +23,7 @@ from daemons.supervision import systemd
 from daemons.supervision.away import AwayWatch
 from daemons.supervision.environment import Environment, present, remove_others, swap
 from daemons.supervision.logs import last_lines
+from daemons.supervision.observed import has_failed, not_ready, pids, read_status, text_of
 from daemons.supervision.source_tree import Fetched, SourceTree
 
 FOLDER = Path("upgrade")
@@ -198,12 +198,6 @@ def fault(record: Record, new: Environment, printed: str) -> str | None:
     return None
 
 
-def has_failed(status: Mapping[str, Any], missing: list[str]) -> bool:
-    """Return whether waiting is useless: each missing process fails again and again."""
-    found = processes(status)
-    return bool(missing) and all(found[name]["presence"] == "failed" for name in missing)
-
-
 def give_up(record: Record, say: Say) -> NoReturn:
     """Note that the old version is to run the house again, and go back; always raises Failed."""
     record = replace(record, step="back")
@@ -279,55 +273,11 @@ def is_free(name: str, end: float) -> bool:
     return True
 
 
-def read_status(environment: Environment) -> dict[str, Any]:
-    """Return what `house status --json` prints; a document without "up" if it fails."""
-    done = environment.house("status", "--json")
-    try:
-        found = json.loads(done.stdout)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"fault": text_of(done)}
-
-
-def processes(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the part of each process of a status document, by its name."""
-    return {**status.get("devices", {}), **status.get("services", {})}
-
-
-def ready_names(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the processes of this host that are ready."""
-    found = processes(status)
-    return tuple(sorted(name for name, one in found.items() if one["presence"] == "live" and pid_of(one)))
-
-
-def not_ready(status: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
-    """Return the processes that are not ready, without those that the house does not have any more."""
-    found, ready = processes(status), ready_names(status)
-    return [name for name in wanted if name in found and name not in ready]
-
-
-def pids(status: Mapping[str, Any], names: Iterable[str]) -> dict[str, int]:
-    """Return the PIDs of those of these processes that run."""
-    found = processes(status)
-    return {name: pid for name in names if name in found and (pid := pid_of(found[name]))}
-
-
-def pid_of(process: Mapping[str, Any]) -> int | None:
-    """Return the PID of a process on this host; None for one of another host."""
-    about = process["process"]
-    return None if about["state"] == "ELSEWHERE" else about["pid"]
-
-
 def about(names: list[str]) -> str:
     """Return the sentence about processes that are not ready, with the last lines of the first one's log."""
     lines = "\n".join(f"    {line}" for line in last_lines(names[0], LOG_LINES)) or "    (its log is empty)"
     others = f" (nor are: {', '.join(names[1:])})" if names[1:] else ""
     return f"{names[0]} was ready before, and is not with the new version{others}. Its log ends:\n{lines}"
-
-
-def text_of(done: Any) -> str:
-    """Return what a verb has printed as the reason of its failure."""
-    return str(done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}")
 
 
 def keep_journals() -> None:

@@ -1,8 +1,7 @@
-"""The second half of an upgrade: what counts as ready, what is put back, and what a kill leaves."""
+"""The second half of an upgrade: what is put back, and what a kill leaves."""
 
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,13 +17,9 @@ from daemons.supervision.upgrade import (
     begin,
     finish,
     forget_journals,
-    has_failed,
     is_interrupted,
     keep_journals,
-    not_ready,
-    pids,
     read_record,
-    ready_names,
     restore_journals,
     write_record,
 )
@@ -51,39 +46,6 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
         ready=("lamp", "toaster"),
         timeout_seconds=30.0,
     )
-
-
-def process(presence: str, pid: int | None, state: str = "RUNNING") -> dict[str, Any]:
-    """Return what a status document says of a process."""
-    return {"presence": presence, "process": {"pid": pid, "state": state}}
-
-
-STATUS = {
-    "up": True,
-    "devices": {
-        "lamp": process("live", 10),
-        "toaster": process("failed", None),
-        "heater": process("stopped", None),
-        "desk": process("restarting", 11),
-        "gate": process("live", 12, "ELSEWHERE"),
-    },
-    "services": {"steward": process("live", 13)},
-}
-
-
-def test_only_live_processes_of_this_host_are_ready() -> None:
-    """A device that fails, is stopped, is starting or runs on another host is not waited for."""
-    assert ready_names(STATUS) == ("lamp", "steward")
-    assert ready_names({}) == ()
-    assert pids(STATUS, ["lamp", "gate", "toaster", "gone"]) == {"lamp": 10}
-
-
-def test_what_was_ready_must_be_ready_again() -> None:
-    """A device that the new configuration does not have any more is not missing."""
-    assert not_ready(STATUS, ["lamp", "toaster", "gone", "steward"]) == ["toaster"]
-    assert has_failed(STATUS, ["toaster"])
-    assert not has_failed(STATUS, ["toaster", "desk"])
-    assert not has_failed(STATUS, [])
 
 
 def test_an_upgrade_is_interrupted_until_it_has_ended(record: Record, tmp_path: Path) -> None:
