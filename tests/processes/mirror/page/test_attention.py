@@ -102,16 +102,19 @@ def test_a_touch_for_what_was_there_does_not_meet_what_has_moved(
     detectors: TemporaryHouse,
     window: Callable[..., Page],
 ) -> None:
-    """When the strip moves the page, nothing but the strip takes touches for a moment."""
+    """When the strip comes, what is below stays where it is, and takes no touches for a moment."""
     page = window(page_url(detectors), PHONE)
     expect(page.locator("#sentence")).to_have_text("All is quiet.")
     page.evaluate(RECORD_MOVES)
+    place = "document.querySelector('house-rooms').getBoundingClientRect().top"
+    top = page.evaluate(place)
     detect(detectors, "hall_smoke", on=True)
     expect(page.locator("house-attention").get_by_role("alert")).to_contain_text("Smoke")
     eventually(lambda: page.evaluate("moves.at(-1)?.[0]") is False)
     moves = page.evaluate("moves")
     assert moves[0] == [True, "none", "none", "auto"]
     assert moves[-1] == [False, "auto", "auto", "auto"]
+    assert abs(page.evaluate(place) - top) < 2
 
 
 @pytest.mark.long

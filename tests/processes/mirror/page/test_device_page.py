@@ -243,6 +243,15 @@ def test_a_mistake_is_marked_while_typing(editor: tuple[TemporaryHouse, Page]) -
 
 
 @pytest.mark.long
+def test_a_rule_leads_to_its_text(editor: tuple[TemporaryHouse, Page]) -> None:
+    """A person who may edit has a button at each rule; the editor is unfolded, and has the focus."""
+    device = show(editor[1], "toaster")
+    device.get_by_role("button", name="Change rule 1").click()
+    expect(device.locator("details.edit-part")).to_have_attribute("open", "")
+    expect(device.locator("details.edit-part > summary")).to_be_focused()
+
+
+@pytest.mark.long
 def test_tab_indents_only_while_typing(editor: tuple[TemporaryHouse, Page]) -> None:
     """The keyboard is never trapped in the text."""
     _, page = editor
@@ -278,6 +287,9 @@ def test_a_change_is_tried_applied_and_undone(editor: tuple[TemporaryHouse, Page
     expect(part.locator(".trial")).to_contain_text("browning: 3 → 5")
     expect(part.locator(".trial")).to_contain_text("Every device does the same")
     assert house.config.read_text() == before, "nothing has happened yet"
+    apply, results = part.locator(".apply").bounding_box(), part.locator(".trial").bounding_box()
+    assert apply and results
+    assert apply["y"] < results["y"], "no later result moves the button"
     part.get_by_role("button", name="Apply").click()
     expect(part.locator(".edit-body > .receipt")).to_contain_text("Done.")
     assert house.config.read_text() == before.replace("browning = 3", "browning = 5")

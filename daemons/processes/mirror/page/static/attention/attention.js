@@ -4,7 +4,7 @@
 import { AlarmSound } from "./alarm_sound.js";
 import { announce, arrange, draw, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
-import { ignoreTouches } from "../moved.js";
+import { changeAbove } from "../moved.js";
 import { noticeText } from "./notice.js";
 import { hasText, t } from "../text.js";
 import { receipt } from "../words.js";
@@ -20,8 +20,8 @@ export class Attention extends HTMLElement {
   #hint = make("p", { class: "hint", hidden: "" });
   #known = make("ul", { class: "known", hidden: "" });
   #switch = make("button", { type: "button", class: "sound" }, bell());
-  /** How high it is, in pixels. */
-  #height = 0;
+  /** Whether the house is not known yet: then nothing moves under a finger. */
+  #isFirst = true;
 
   connectedCallback() {
     this.append(make("div", { role: "alert" }, this.#alarms), this.#hint, this.#known);
@@ -30,11 +30,18 @@ export class Attention extends HTMLElement {
       this.#show();
     });
     document.querySelector("nav")?.append(this.#switch);
-    for (const event of ["house", "attention", "link"]) house.addEventListener(event, () => this.#show());
+    for (const event of ["house", "attention", "link"]) house.addEventListener(event, () => this.#showAbove());
     for (const event of ["pointerdown", "keydown"]) addEventListener(event, () => setTimeout(() => this.#showHint(), 300), { passive: true });
     new ResizeObserver(() => this.#makeRoom()).observe(this);
     addEventListener("resize", () => this.#makeRoom());
     this.#show();
+  }
+
+  /** Show the alarms; what a person touches below stays where it is. */
+  #showAbove() {
+    if (this.#isFirst) this.#show();
+    else changeAbove(/** @type {Element} */ (document.querySelector("main")), () => this.#show());
+    this.#isFirst &&= house.heardAt == null;
   }
 
   #show() {
@@ -109,9 +116,6 @@ export class Attention extends HTMLElement {
   /** Tell the layout how high the strip is; one that takes most of the window does not stay at its top. */
   #makeRoom() {
     const height = this.hidden ? 0 : this.offsetHeight;
-    if (height === this.#height) return;
-    this.#height = height;
-    ignoreTouches();
     set(this, "data-tall", height > innerHeight * HIGHEST_SHARE ? "" : null);
     document.documentElement.style.setProperty("--strip", `${height}px`);
   }

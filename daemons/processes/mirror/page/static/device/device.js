@@ -74,7 +74,8 @@ export class Device extends HTMLElement {
   #build(device) {
     const { id } = device;
     const left = [new Outlook(device), new Controls(device), new Why(device)];
-    const right = [new Graphs(device), new Rules(device), new Log(device), new Process(device), new Facts(device), new Editor(device, () => this.#each("edited"))];
+    const editor = new Editor(device, () => this.#each("edited"));
+    const right = [new Graphs(device), new Rules(device, () => editor.open()), new Log(device), new Process(device), new Facts(device), editor];
     const top = [new Head(device, this.#back), new Trouble(device)];
     this.#parts = [...top, ...left, ...right];
     const column = (name, parts) => make("div", { class: name }, ...parts.map(({ element }) => element));

@@ -46,7 +46,7 @@ export class Editor {
     this.#onApplied = onApplied;
     this.#body.append(
       this.#form.element, this.#place, this.#source.element, this.#problems,
-      make("div", { class: "buttons" }, this.#discard, this.#try), this.#trial.element, this.#applyPart, this.#status, this.#undo,
+      make("div", { class: "buttons" }, this.#discard, this.#try), this.#applyPart, this.#status, this.#trial.element, this.#undo,
     );
     const summary = make("summary", {}, make("h2", {}, t("device_edit.title")));
     this.element = make("details", { class: "part edit-part", hidden: "" }, summary, this.#refusal, this.#body);
@@ -55,6 +55,13 @@ export class Editor {
 
   get #isOpen() {
     return /** @type {HTMLDetailsElement} */ (this.element).open;
+  }
+
+  /** Unfold it, and go there. */
+  open() {
+    /** @type {HTMLDetailsElement} */ (this.element).open = true;
+    this.element.scrollIntoView({ behavior: "smooth", block: "start" });
+    this.element.querySelector("summary")?.focus({ preventScroll: true });
   }
 
   get #isChanged() {

@@ -23,9 +23,16 @@ export class Rules {
   #refresh = new Refresh((signal) => this.#load(signal));
   #seen = "";
   #readAt = -Infinity;
+  #mayEdit = false;
+  #onEdit;
 
-  constructor(device) {
+  /**
+   * @param {import("../house.js").Process} device
+   * @param {() => void} onEdit called when a person wants to change a rule
+   */
+  constructor(device, onEdit) {
     this.#id = device.id;
+    this.#onEdit = onEdit;
     this.element = make("section", { class: "part rules-part", hidden: "", "aria-label": t("device_rules.title") }, make("h2", {}, t("device_rules.title")), this.#list, this.#made, this.#message);
   }
 
@@ -40,7 +47,9 @@ export class Rules {
     if (performance.now() - this.#readAt > OLD_MILLISECONDS && this.element.checkVisibility()) this.#again();
   }
 
-  allow() {
+  /** @param {import("./account.js").Rights} rights */
+  allow({ edit }) {
+    this.#mayEdit = edit;
     this.#again();
   }
 
@@ -69,10 +78,10 @@ export class Rules {
       setHidden(this.element, !rules.length && !hidden);
       const own = rules.filter(({ made_by: maker }) => !maker);
       const made = rules.filter(({ made_by: maker }) => maker);
-      this.#list.replaceChildren(...own.map(item));
+      this.#list.replaceChildren(...own.map((rule) => item(rule, this.#mayEdit ? [this.#button(rule)] : [])));
       setHidden(this.#made, !made.length);
       setText(this.#count, t("device_rules.made", { count: made.length }));
-      this.#madeList.replaceChildren(...made.map(item));
+      this.#madeList.replaceChildren(...made.map((rule) => item(rule)));
       setTextOrHide(this.#message, hidden ? t("device_rules.hidden", { count: hidden }) : null);
     } catch (error) {
       if (signal.aborted) return;
@@ -80,9 +89,17 @@ export class Rules {
       setTextOrHide(this.#message, /** @type {Error} */ (error).message);
     }
   }
+
+  /** Make the button that leads to the text and the form of the rules. */
+  #button({ number }) {
+    const text = t("device_edit.title");
+    const button = make("button", { type: "button", class: "link", "aria-label": t("device_rules.change", { number }) }, text);
+    button.addEventListener("click", () => this.#onEdit());
+    return button;
+  }
 }
 
-function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired, due_at: due, declined }) {
+function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired, due_at: due, declined }, buttons = /** @type {HTMLElement[]} */ ([])) {
   const where = [place, maker && t("device_rules.made_by", { name: nameOf(maker) })].filter(Boolean).join(" · ");
   const facts = isKnown
     ? [
@@ -93,5 +110,5 @@ function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired,
       ]
     : [["last", t("device_rules.elsewhere")]];
   const list = facts.filter(([, fact]) => fact).map(([name, fact]) => make("div", { class: name }, make("dt", {}, t(`device_rules.${name}`)), make("dd", {}, fact)));
-  return make("li", {}, make("p", { class: "rule" }, english(make("q", {}, text)), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list));
+  return make("li", {}, make("p", { class: "rule" }, english(make("q", {}, text)), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list), ...buttons);
 }

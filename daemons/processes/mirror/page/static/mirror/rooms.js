@@ -4,7 +4,7 @@
 import { arrangement } from "./arrangement.js";
 import { arrange, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
-import { ignoreTouches } from "../moved.js";
+import { changeAbove, ignoreTouches } from "../moved.js";
 import { Overview } from "./overview.js";
 import { Pager } from "./pager.js";
 import { needsAttention } from "./quiet.js";
@@ -120,8 +120,7 @@ export class Rooms extends HTMLElement {
   #pin() {
     const needing = [...house.devices.values()].filter((device) => device.id !== house.mirror && !device.hide && needsAttention(device)).map(({ id }) => id).join();
     if (needing !== this.#needing && (this.#found.mode === "pages" || this.#found.isFolded)) {
-      ignoreTouches();
-      this.#arrange();
+      changeAbove(this.#scroller, () => this.#arrange());
     }
   }
 

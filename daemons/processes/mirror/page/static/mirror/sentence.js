@@ -5,6 +5,7 @@ import { acknowledge, key, mayAcknowledge } from "../attention/attention.js";
 import { announce, arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { capital, noticeText } from "../attention/notice.js";
+import { changeAbove } from "../moved.js";
 import { hasText, t } from "../text.js";
 import { countdown, phaseWord, receipt } from "../words.js";
 
@@ -13,6 +14,8 @@ const MIDDLE = 160;
 
 export class Sentence extends HTMLElement {
   #announced = "";
+  /** Its parts when it was shown last. */
+  #keys = "";
   #heading = make("p", { class: "said", hidden: "" });
   #sentence = make("p", { id: "sentence" });
   #summary = make("summary");
@@ -25,7 +28,16 @@ export class Sentence extends HTMLElement {
     for (const event of ["house", "attention", "link", "tick"]) house.addEventListener(event, () => this.#show());
   }
 
+  /** Show it; if it has other parts now, the rooms below it stay where a person touches them. */
   #show() {
+    const keys = house.sentence.map(({ code, device, values }) => `${code} ${device ?? ""} ${values.name ?? ""}`).join();
+    const rooms = document.querySelector("house-rooms");
+    if (keys === this.#keys || !this.#keys || !rooms) this.#draw();
+    else changeAbove(rooms, () => this.#draw());
+    this.#keys = keys;
+  }
+
+  #draw() {
     setText(this.#heading, t("sentence.last_message"));
     setHidden(this.#heading, house.isLive);
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
