@@ -288,7 +288,8 @@ def test_a_change_is_tried_applied_and_undone(editor: tuple[TemporaryHouse, Page
     expect(part.locator(".trial")).to_contain_text("Every device does the same")
     assert house.config.read_text() == before, "nothing has happened yet"
     apply, results = part.locator(".apply").bounding_box(), part.locator(".trial").bounding_box()
-    assert apply and results
+    assert apply
+    assert results
     assert apply["y"] < results["y"], "no later result moves the button"
     part.get_by_role("button", name="Apply").click()
     expect(part.locator(".edit-body > .receipt")).to_contain_text("Done.")
