@@ -38,7 +38,7 @@ from daemons.supervision.install import (
 )
 from daemons.supervision.programs import configuration, launch, render
 from daemons.supervision.ready import Progress, wait_ready
-from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid, wait_for_pid
+from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid
 
 STOP_TIMEOUT_SECONDS = 20.0
 ORPHAN_SECONDS = 5.0
@@ -105,7 +105,6 @@ def start_supervisord(house: House, run: Path) -> bool:
     compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
     replace_file(RUNNING, f"{describe_version()}\n".encode())
     launch(configuration(run))
-    wait_for_pid()
     return True
 
 

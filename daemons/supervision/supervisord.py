@@ -184,19 +184,29 @@ def running_pid() -> int | None:
 
 
 def wait_for_pid(seconds: float = PATIENCE_SECONDS) -> int:
-    """Wait until the supervisord that was just started has written its PID, and return it.
+    """Return the PID of the supervisord that was just started; it writes the file a moment after that.
 
-    Its first process has ended by then, and the daemon writes the file a moment later. Raises SupervisorError
-    if it does not.
+    On a full disk it cannot write the file, and is asked. Raises SupervisorError if it does not run.
     """
     end = time.monotonic() + seconds
-    while (pid := running_pid()) is None:
+    while (pid := running_pid() or asked_pid()) is None:
         if time.monotonic() > end:
             raise SupervisorError(
                 "supervisord has ended right after its start; its log is log/supervisord.log"
             )
         time.sleep(POLL_SECONDS)
     return pid
+
+
+def asked_pid() -> int | None:
+    """Return the PID that supervisord answers; None while it does not answer."""
+    supervisor = Supervisor()
+    try:
+        return int(supervisor.call("getPID"))
+    except SupervisorError:
+        return None
+    finally:
+        supervisor.close()
 
 
 def has_ended(info: dict[str, Any]) -> bool:

@@ -63,6 +63,16 @@ def answer_with_a_fault(connection: socket.socket) -> None:
     connection.sendall(head.encode() + FAULT)
 
 
+def answer_with_its_pid(connection: socket.socket) -> None:
+    """Answer one call with the number 4711."""
+    call = b""
+    while not call.rstrip().endswith(b"</methodCall>"):
+        call += connection.recv(65536)
+    text = b"<methodResponse><params><param><value><int>4711</int></value></param></params></methodResponse>"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(text)}\r\n\r\n"
+    connection.sendall(head.encode() + text)
+
+
 def never_answer(connection: socket.socket) -> None:
     """Read until the client closes the connection."""
     while connection.recv(65536):
@@ -98,6 +108,12 @@ def test_a_daemon_that_writes_its_pid_late_is_waited_for(run: Path) -> None:
             late.join()
         finally:
             daemon.kill()
+
+
+def test_a_daemon_that_cannot_write_its_pid_is_asked(run: Path) -> None:
+    """The disk may be full."""
+    with listening(answer_with_its_pid):
+        assert wait_for_pid() == 4711
 
 
 def test_a_fault_has_its_code(run: Path, client: Supervisor) -> None:
