@@ -14,7 +14,7 @@ import { SPANS, Viewport } from "./viewport.js";
 import { span } from "../words.js";
 
 /** While time passes, the graphs are drawn again when they would move by so many pixels. */
-const LEAST_PIXELS = 2;
+const LEAST_PIXELS = 6;
 
 export class Graphs extends HTMLElement {
   static observedAttributes = ["device"];

@@ -15,7 +15,7 @@ import { SPANS, Viewport } from "./viewport.js";
 import { span } from "../words.js";
 
 /** While time passes, the timeline is drawn again when it would move by so many pixels. */
-const LEAST_PIXELS = 2;
+const LEAST_PIXELS = 6;
 const TABLE_POINTS = 2000;
 
 export class History extends HTMLElement {
