@@ -41,14 +41,14 @@ class Environment(NamedTuple):
 
     def house(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a verb of `house` and return what it printed; a verb that does not end has status 124."""
-        return run_program(self.command(*words), CALL_SECONDS, None, **variables)
+        return run_isolated(self.command(*words), CALL_SECONDS, None, **variables)
 
     def version(self) -> str:
         """Return the version and the commit of its House; "" if it does not start."""
         return self.house("--version").stdout.strip().partition("version ")[2]
 
 
-def run_program(
+def run_isolated(
     words: list[str], seconds: float, folder: Path | None = None, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program without the paths of this Python, and return what it printed.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from daemons.errors import HouseError, StorageError
 from daemons.storage.paths import describe
-from daemons.supervision.environment import run_program
+from daemons.supervision.environment import run_isolated
 
 FETCH_SECONDS = 600
 BUILD_SECONDS = 3600
@@ -144,9 +144,9 @@ class SourceTree(NamedTuple):
 
         Raises HouseError with what the installation printed.
         """
-        python = os.environ.get("PYTHON") or run_program(["sh", ".ci/python"], 60, self.root).stdout.strip()
+        python = os.environ.get("PYTHON") or run_isolated(["sh", ".ci/python"], 60, self.root).stdout.strip()
         words = ["sh", ".ci/venv", python or sys.executable, str(link)]
-        report(run_program(words, BUILD_SECONDS, self.root, BESIDE=str(new), EDITABLE=""))
+        report(run_isolated(words, BUILD_SECONDS, self.root, BESIDE=str(new), EDITABLE=""))
 
     def commit(self) -> str:
         """Return the commit of the folder; "" outside a git clone."""
@@ -154,7 +154,7 @@ class SourceTree(NamedTuple):
 
     def git(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run git in the folder; it never waits for input."""
-        return run_program(
+        return run_isolated(
             ["git", "-C", str(self.root), *words],
             FETCH_SECONDS,
             GIT_TERMINAL_PROMPT="0",
@@ -179,12 +179,12 @@ def find_tree(link: Path) -> SourceTree | None:
 def install_package(source: str, extras: list[str], new: Path) -> None:
     """Install a package or a wheel into a new environment; raises HouseError with what pip printed."""
     python = str(getattr(sys, "_base_executable", sys.executable))
-    report(run_program([python, "-m", "venv", "--clear", str(new)], BUILD_SECONDS))
+    report(run_isolated([python, "-m", "venv", "--clear", str(new)], BUILD_SECONDS))
     path = Path(source).absolute()
     named = str(path) if path.is_file() else source
     words = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--upgrade"]
     wanted = f"{named}[{','.join(extras)}]" if extras else named
-    report(run_program([str(new / "bin" / "python3"), *words, wanted], BUILD_SECONDS))
+    report(run_isolated([str(new / "bin" / "python3"), *words, wanted], BUILD_SECONDS))
 
 
 def report(done: "subprocess.CompletedProcess[str]") -> None:
