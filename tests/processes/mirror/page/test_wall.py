@@ -197,7 +197,9 @@ def test_a_lamp_that_is_off_has_an_empty_slider(home: tuple[BigPage, str], open_
 def test_what_a_main_button_needs_is_beside_it(home: tuple[BigPage, str], open_page: Open) -> None:
     """A timer's duration is in sight; a heater's target has a slider, so that its form is folded."""
     page = open_page(f"{home[1]}#device/eggs")
-    expect(page.locator("house-device").get_by_label("Duration")).to_be_visible()
+    form = page.locator("house-device .all-controls > form")
+    expect(form.get_by_label("Duration")).to_be_visible()
+    expect(form.get_by_role("button")).to_have_text("Start")
     page.goto(f"{home[1]}#device/living_heater")
     expect(page.locator("house-device").get_by_role("slider")).to_be_visible()
     expect(page.locator("house-device .all-controls > form")).to_have_count(0)
