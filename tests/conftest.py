@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,14 @@ from tests.support import collection, factories
 from tests.support.exchange_client import exchange_toml
 from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
-from tests.support.patience import patience
+from tests.support.patience import Deadline, patience
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
+POLL_SECONDS = 0.05
+"""Neither a lock nor the end of a process that is no child sends an event."""
+VERB_SECONDS = 3.0
+"""How long a verb that has done its work may take to end."""
 pytest.register_assert_rewrite("daemons.contract.kinds", "daemons.contract.drivers")
 # The processes that the tests start run the project too, not a copy of it that is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
@@ -156,6 +161,20 @@ def forks_supervisord() -> bool:
     return True
 
 
+def take_down(house: TemporaryHouse) -> str:
+    """Take a house down, and return what the command said; a verb that the page has started may end first."""
+    deadline = Deadline()
+    while True:
+        done = house.house("down", check=False)
+        if "already runs under this name" not in done.stderr or deadline.left() < 0:
+            break
+        time.sleep(POLL_SECONDS)
+    ends = Deadline(VERB_SECONDS)
+    while processes_of(str(house.run)) and ends.left() > 0:
+        time.sleep(POLL_SECONDS)
+    return f"{done.returncode} {done.stdout}{done.stderr}"
+
+
 @pytest.fixture
 def make_house(
     tmp_path: Path, register_cleanup: Callable[[Path | str], None], forks_supervisord: bool
@@ -175,8 +194,7 @@ def make_house(
     for house in made:
         said = ""
         if house.run.exists():
-            done = house.house("down", check=False)
-            said = f"{done.returncode} {done.stdout}{done.stderr}"
+            said = take_down(house)
         if pids := processes_of(str(house.run)):
             left[str(house.run)] = pids, said
             kill_all(str(house.run))
