@@ -162,7 +162,7 @@ def forks_supervisord() -> bool:
 
 
 def take_down(house: TemporaryHouse) -> str:
-    """Take a house down, and return what the command said; a verb that the page has started may end first."""
+    """End a house, and return what the command said; a verb that the page has started may end first."""
     deadline = Deadline()
     while True:
         done = house.house("down", check=False)
