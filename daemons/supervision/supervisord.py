@@ -31,7 +31,7 @@ PATIENCE_SECONDS = STOP_SECONDS + 10
 POLL_SECONDS = 0.002
 CALL_SECONDS = 10.0
 """How long supervisord may take to answer a call."""
-ALREADY_STARTED, NOT_RUNNING = 60, 70
+ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 60, 70, 91
 """Fault codes of its XML-RPC interface (supervisor.xmlrpc.Faults)."""
 
 
@@ -138,18 +138,34 @@ class Supervisor:
                 raise
 
     def start(self, names: list[str]) -> None:
-        """Start these processes."""
+        """Start these processes; one that the steward tries again at this moment runs already."""
         for name in names:
-            self.call("startProcess", name, False)
+            try:
+                self.call("startProcess", name, False)
+            except SupervisorError as error:
+                if error.fault_code != ALREADY_STARTED:
+                    raise
 
     def update(self) -> None:
         """Start, stop and restart exactly the processes whose rendered programs have changed."""
         added, changed, removed = self.call("reloadConfig")[0]
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
-            self.call("removeProcessGroup", name)
+            self._remove(name)
         for name in [*changed, *added]:
             self.call("addProcessGroup", name)
+
+    def _remove(self, name: str) -> None:
+        """Remove a stopped process, which the steward may try again until it is removed."""
+        while True:
+            try:
+                self.call("removeProcessGroup", name)
+            except SupervisorError as error:
+                if error.fault_code != STILL_RUNNING:
+                    raise
+                self.stop([name])
+            else:
+                return
 
     def shutdown(self) -> None:
         """Stop all processes and supervisord, and wait until it has ended.

@@ -13,7 +13,7 @@ import pytest
 
 from daemons.errors import NotUp, SupervisorError
 from daemons.supervision import supervisord
-from daemons.supervision.supervisord import Supervisor, wait_for_pid
+from daemons.supervision.supervisord import ALREADY_STARTED, STILL_RUNNING, Supervisor, wait_for_pid
 
 FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
 <member><name>faultCode</name><value><int>70</int></value></member>
@@ -202,3 +202,70 @@ def test_a_shutdown_ends_supervisord_although_a_process_is_left(
 
     Ending({"toaster": 10**9}).shutdown()
     assert child.returncode == -9
+
+
+class StewardedSupervisor(Supervisor):
+    """A fake supervisord with one process, which the steward starts right after each of the first stops."""
+
+    def __init__(self, starts_by_steward: int) -> None:
+        super().__init__()
+        self.starts_left = starts_by_steward
+        self.is_running = True
+        self.groups = ["lamp"]
+        self.was_stopped = False
+
+    def call(self, method: str, *args: object) -> Any:
+        """Answer the calls of `stop`, `start` and `update` as supervisord does."""
+        if method == "reloadConfig":
+            return [[[], ["lamp"], []]]
+        if method == "getAllProcessInfo":
+            state = "RUNNING" if self.is_running else "STOPPED"
+            if self.was_stopped and self.starts_left:  # the state is told, and then the steward starts it
+                self.starts_left -= 1
+                self.is_running, self.was_stopped = True, False
+            return [{"name": "lamp", "pid": 7, "statename": state}]
+        if method == "stopProcess":
+            self.is_running, self.was_stopped = False, True
+        elif method == "startProcess":
+            if self.is_running:
+                raise SupervisorError("ALREADY_STARTED: lamp", ALREADY_STARTED)
+            self.is_running = True
+        elif method == "removeProcessGroup":
+            if self.is_running:
+                raise SupervisorError("STILL_RUNNING: lamp", STILL_RUNNING)
+            self.groups.remove("lamp")
+        elif method == "addProcessGroup":
+            self.groups.append("lamp")
+            self.is_running = True
+        return True
+
+
+@pytest.mark.parametrize("starts", [0, 1])
+def test_a_process_that_the_steward_starts_first_is_started(starts: int) -> None:
+    """`house restart` of a device that crashes again and again does not fail if the steward is faster."""
+    supervisor = StewardedSupervisor(starts)
+    supervisor.stop(["lamp"])
+    supervisor.start(["lamp"])
+    assert supervisor.is_running
+    assert supervisor.starts_left == 0
+
+
+@pytest.mark.parametrize("starts", [0, 1, 3])
+def test_a_changed_process_that_the_steward_starts_is_stopped_again(starts: int) -> None:
+    """`house reload` removes the old program of a device although the steward tries it again meanwhile."""
+    supervisor = StewardedSupervisor(starts)
+    supervisor.update()
+    assert supervisor.groups == ["lamp"]
+    assert supervisor.is_running
+    assert supervisor.starts_left == 0
+
+
+def test_another_refusal_of_a_start_is_an_error(run: Path) -> None:
+    """A program that cannot be started at all is told."""
+
+    class Refusing(Supervisor):
+        def call(self, method: str, *args: object) -> Any:
+            raise SupervisorError(f"supervisord refuses {method}: SPAWN_ERROR: lamp", 50)
+
+    with pytest.raises(SupervisorError, match="SPAWN_ERROR: lamp"):
+        Refusing().start(["lamp"])
