@@ -104,7 +104,7 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
             command, env=environment, capture_output=True, text=True, timeout=patience(), check=True
         )
         assert second.stdout == "A kiosk of this house runs already; nothing was done.\n"
-    _, errors = process.communicate(timeout=patience())  # nobody listens on the display any more
+    _, errors = process.communicate(timeout=patience())  # its display has ended
     assert errors.endswith("The display has ended, and so does the kiosk.\n")
     assert process.returncode == 0
     first, *_, last = (tmp_path / "screen").read_text().splitlines()
@@ -209,7 +209,7 @@ def test_a_screen_that_cannot_be_switched_is_tried_again(
     assert power.switch(True) is None
 
 
-def test_a_display_is_gone_when_nobody_listens_on_its_socket(tmp_path: Path) -> None:
+def test_a_display_is_gone_when_its_socket_refuses(tmp_path: Path) -> None:
     """A compositor that is killed leaves its socket behind."""
     environment = {"XDG_RUNTIME_DIR": str(tmp_path), "WAYLAND_DISPLAY": "wayland-7", "DISPLAY": "desk:0"}
     assert is_display_gone(environment)
