@@ -1,6 +1,9 @@
 """The page of a device in a real Chromium: its controls, its reasons, its process and its editor."""
 
+import os
 import re
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -376,9 +379,15 @@ def test_a_failed_device_is_tried_again_on_its_page(
     expect(strip).to_have_attribute("data-presence", "failed")
     expect(strip).to_be_visible()
     expect(strip.locator("pre")).to_contain_text("File exists")
+    # The steward holds the toaster, and does not try again before the button is pressed.
+    eventually(lambda: (house.status()["devices"]["toaster"]["retry_at"] or 0) > time.time() + 2)
+    steward = house.process("steward")
+    assert steward
+    os.kill(steward, signal.SIGSTOP)
     hardware.unlink()
     kept.rename(hardware)
     strip.get_by_role("button", name="Try again now").click()
     expect(page.locator("house-device .device-head")).to_have_attribute("data-presence", "live")
     expect(strip).to_be_hidden()
+    os.kill(steward, signal.SIGCONT)
     eventually(lambda: house.pids()["toaster"])
