@@ -155,7 +155,7 @@ export class Graph {
       ...(isEmpty ? [] : this.#scale.ticks).map((value, i) => {
         const isBetween = i > 0 && i < last;
         const text = isBetween && !isFree((height * this.#y(value)) / HEIGHT) ? "" : i === last ? format(value) : number(value);
-        const tick = make("span", { class: isBetween ? "" : i ? "high" : "low" }, text);
+        const tick = make("span", { class: isBetween ? "" : i ? "high" : "low" }, make("b", {}, text));
         tick.style.top = `${this.#y(value)}%`;
         return tick;
       }),
