@@ -201,7 +201,7 @@ def test_no_value_of_an_axis_is_cut_off(chromium: Browser, home: TemporaryHouse,
     page = open_history(chromium, home, size)
     for name in ("Hour", "Day", "Week"):
         choose(page, name)
-        expect(page.locator("house-history .ticks .low").first).to_be_visible()
+        expect(page.locator("house-history .ticks .low b").first).to_be_visible()
         graphs = page.locator("house-history .graph:not(.empty)").evaluate_all(TICKS)
         assert graphs
         for graph in graphs:
