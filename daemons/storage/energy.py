@@ -28,13 +28,17 @@ def read_days(
     """Return the energy of each local day that a range touches: "from", "to", "kwh" and "known_seconds".
 
     `series` has the ids of the measurements of one device. `known` are the known times of the days that the
-    hourly values do not have yet. A day without any known time is left out.
+    hourly values do not have yet. A day without any known time is left out. The counter of a device counts,
+    or its power if that is known for at least an hour more.
     """
     first, end = day_of(since, zone), day_of(until, zone) + 1
     found: dict[Day, tuple[float, float]] = {}
-    for name in (POWER, ENERGY):  # what a device counts itself is the more exact
+    for name in (POWER, ENERGY):
         if name in series:
-            found |= days_of(db, name, series[name], first, end, zone, known)
+            for day, (kwh, seconds) in days_of(db, name, series[name], first, end, zone, known).items():
+                # What a device counts itself is the more exact, unless it began to count within the day.
+                if seconds > found.get(day, (0.0, 0.0))[1] - HOUR_SECONDS:
+                    found[day] = kwh, seconds
     return [
         {
             "from": begin_of(day, zone),

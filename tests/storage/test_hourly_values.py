@@ -89,6 +89,22 @@ def test_the_energy_of_each_day_is_that_of_the_house_s_timezone(writer: HistoryW
     assert days[-1]["known_seconds"] == 9 * HOUR
 
 
+@pytest.mark.parametrize(("counts_since", "expected"), [(10 * HOUR + 30, 12.0), (30, 24.0)])
+def test_a_counter_that_begins_within_a_day_does_not_hide_the_power_before(
+    writer: HistoryWriter, counts_since: int, expected: float
+) -> None:
+    """A plug that counts since the evening has used less by its counter. That of a whole day counts."""
+    begin = NOW - DAY
+    writer.write(
+        Sample("plug", "energy_watt_hours", begin + at, float(at - counts_since) / HOUR * 1000)
+        for at in range(counts_since, DAY, 60)
+    )
+    tidy(writer)
+    (day, *_) = plug(begin, NOW)["energy"]
+    assert day["kwh"] == pytest.approx(expected, abs=0.1)
+    assert day["known_seconds"] == pytest.approx(DAY, abs=60)
+
+
 def test_a_day_with_a_change_of_the_clocks_has_23_hours() -> None:
     """Daylight saving began in Berlin on 29 March 2026."""
     begin = 1_774_738_800.0  # 29 March 2026, 00:00 in Berlin

@@ -282,6 +282,42 @@ def test_a_rule_leads_to_its_text(editor: tuple[TemporaryHouse, Page]) -> None:
 
 
 @pytest.mark.long
+def test_a_rule_leads_to_its_time(make_house: HouseFactory, window: Window) -> None:
+    """The form is loaded when the editor is unfolded first; then the field of the rule has the focus."""
+    head = "[[devices.toaster.when]]\n"
+    house = make_house(EDITABLE.replace(head, f'{head}at = "06:30"\ndo = "start"\n\n{head}', 1))
+    house.house("up")
+    page = window(page_url(house))
+    sign_in(page, house.house("token").stdout.split()[0])
+    device = show(page, "toaster")
+    for _ in range(2):
+        device.get_by_role("button", name="Change rule 1").click()
+        field = device.get_by_label("Rule 1: time")
+        expect(field).to_be_focused()
+        expect(field).to_be_in_viewport()
+        field.blur()
+        page.evaluate("scrollTo(0, 0)")
+
+
+@pytest.mark.long
+def test_a_view_that_is_shown_again_is_of_this_second(breakfast: TemporaryHouse, window: Window) -> None:
+    """The clock does not show when it was last seen until the next second."""
+    page = window(page_url(breakfast))
+    expect(page.locator("house-clock .seconds")).to_have_text(re.compile(r"\d\d"))
+    page.evaluate("location.hash = '#system'")
+    expect(page.locator("html")).to_have_attribute("data-shown", "system")
+    page.evaluate("document.querySelector('house-clock .seconds').textContent = 'old'")
+    shown = page.evaluate(
+        """new Promise((done) => {
+          const seconds = document.querySelector("house-clock .seconds");
+          addEventListener("hashchange", () => done(seconds.textContent));
+          location.hash = "#mirror";
+        })"""
+    )
+    assert shown != "old"
+
+
+@pytest.mark.long
 def test_tab_indents_only_while_typing(editor: tuple[TemporaryHouse, Page]) -> None:
     """The keyboard is never trapped in the text."""
     _, page = editor

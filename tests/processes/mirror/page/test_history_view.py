@@ -227,8 +227,10 @@ def test_a_range_that_follows_the_present_begins_its_length_before_it(
         assert begins
         assert begins[1] in {f"{now - timedelta(minutes=minutes):%H:%M}" for minutes in (0, 1)}
         page.locator(view).get_by_role("button", name="Earlier").click()
-        expect(shown).to_have_text(re.compile(r"\d\d · 1 d"))
-        assert "now" not in (shown.text_content() or "")
+        expect(shown).to_have_text(re.compile(r", (\d\d:\d\d) – \w+ \d+ \w+, \1 · 1 d"))
+        ends = re.search(r"– \w+ (\d+) ", shown.text_content() or "")
+        assert ends
+        assert int(ends[1]) == (now - timedelta(days=1)).day, "it is the day before"
 
 
 def test_what_is_filtered_is_what_is_downloaded(

@@ -104,6 +104,11 @@ class House extends EventTarget {
     setTimeout(() => this.#tick(), 1005 - ((this.now * 1000) % 1000));
   }
 
+  /** Another view is shown: what it shows is of this second, and not of when it was last seen. */
+  redraw() {
+    this.#dispatch("tick");
+  }
+
   /** The time by the mirror's clock, in Unix seconds: this machine's own clock may be wrong. */
   get now() {
     return this.#clock + performance.now() / 1000;

@@ -32,6 +32,7 @@ export function followAddress() {
     document.documentElement.dataset.shown = name;
     title();
     showDevice(name === DEVICE ? id : "", back, isNavigation);
+    house.redraw();
     const isReturn = came.view === DEVICE && name !== DEVICE;
     scrollTo(0, isReturn ? (scrolled.get(name) ?? 0) : 0);
     if (isReturn) focusLink(name, came.device);

@@ -75,7 +75,7 @@ export class Device extends HTMLElement {
     const { id } = device;
     const left = [new Outlook(device), new Controls(device), new Why(device)];
     const editor = new Editor(device, () => this.#each("edited"));
-    const right = [new Graphs(device), new Rules(device, () => editor.open()), new Log(device), new Process(device), new Facts(device), editor];
+    const right = [new Graphs(device), new Rules(device, (rule) => editor.open(rule)), new Log(device), new Process(device), new Facts(device), editor];
     const top = [new Head(device, this.#back), new Trouble(device)];
     this.#parts = [...top, ...left, ...right];
     const column = (name, parts) => make("div", { class: name }, ...parts.map(({ element }) => element));

@@ -36,6 +36,8 @@ export class Editor {
   #applyPart = make("div", { class: "apply", hidden: "" }, make("div", { class: "buttons" }, this.#apply), make("p", { class: "hint" }, t("device_edit.way_back")));
   #undo = make("div", { class: "undo", hidden: "" });
   #body = make("div", { class: "edit-body", hidden: "" });
+  /** The rule that a person wants to change, until the form is loaded. */
+  #wanted = /** @type {number | null} */ (null);
 
   /**
    * @param {import("../house.js").Process} device
@@ -57,11 +59,19 @@ export class Editor {
     return /** @type {HTMLDetailsElement} */ (this.element).open;
   }
 
-  /** Unfold it, and go there. */
-  open() {
+  /** Unfold it, and go to a rule. */
+  open(rule) {
+    this.#wanted = rule;
     /** @type {HTMLDetailsElement} */ (this.element).open = true;
+    if (this.#version && this.#goToRule()) return;
     this.element.scrollIntoView({ behavior: "smooth", block: "start" });
     this.element.querySelector("summary")?.focus({ preventScroll: true });
+  }
+
+  #goToRule() {
+    const rule = this.#wanted;
+    this.#wanted = null;
+    return rule != null && this.#form.goTo(rule);
   }
 
   get #isChanged() {
@@ -102,6 +112,7 @@ export class Editor {
       setTextOrHide(this.#refusal, null);
       this.#body.hidden = false;
       this.#dropTrial();
+      this.#goToRule();
     } catch (error) {
       setTextOrHide(this.#refusal, /** @type {Error} */ (error).message);
     }

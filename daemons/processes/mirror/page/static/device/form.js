@@ -52,6 +52,13 @@ export class Form {
     for (const field of fields) this.#entries.get(field.key)?.show(field);
   }
 
+  /** Go to the first field of a rule; return whether it has one. */
+  goTo(rule) {
+    const entry = [...this.#entries.values()].find((each) => each.rule === rule && each.element.isConnected);
+    entry?.focus();
+    return entry != null;
+  }
+
   set isLocked(isLocked) {
     for (const entry of this.#entries.values()) entry.isLocked = isLocked;
   }
@@ -80,6 +87,16 @@ class Entry {
     }
     this.element = make("div", { class: "entry", "data-takes": field.takes }, ...parts);
     this.#input.addEventListener("change", () => this.#input.reportValidity() && onChange({ [field.key]: this.#value }));
+  }
+
+  /** The number of the rule that it belongs to, or null. */
+  get rule() {
+    return this.#field.rule;
+  }
+
+  focus() {
+    this.#input.focus({ preventScroll: true });
+    this.element.scrollIntoView({ block: "center" });
   }
 
   set isLocked(isLocked) {

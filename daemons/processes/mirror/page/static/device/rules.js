@@ -28,7 +28,7 @@ export class Rules {
 
   /**
    * @param {import("../house.js").Process} device
-   * @param {() => void} onEdit called when a person wants to change a rule
+   * @param {(number: number) => void} onEdit called when a person wants to change a rule
    */
   constructor(device, onEdit) {
     this.#id = device.id;
@@ -94,7 +94,7 @@ export class Rules {
   #button({ number }) {
     const text = t("device_edit.title");
     const button = make("button", { type: "button", class: "link", "aria-label": t("device_rules.change", { number }) }, text);
-    button.addEventListener("click", () => this.#onEdit());
+    button.addEventListener("click", () => this.#onEdit(number));
     return button;
   }
 }

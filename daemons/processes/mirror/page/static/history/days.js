@@ -5,6 +5,7 @@ import { arrange, make, set, setText } from "../dom.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
 import { t } from "../text.js";
+import { span } from "../words.js";
 
 const DAY_SECONDS = 86400;
 /** A narrower bar has no number. */
@@ -60,8 +61,7 @@ export class Days {
     if (!day) return at > this.#window.now || at < this.#since ? "" : t("history.not_known");
     const whole = Math.min(day.to, this.#window.now) - day.from;
     const value = measurement("kwh").format(day.kwh);
-    const hours = Math.round(day.known_seconds / 3600);
-    const text = day.known_seconds < WHOLE * whole ? t("history.energy_partly", { value, hours }) : value;
+    const text = day.known_seconds < WHOLE * whole ? t("history.energy_partly", { value, time: span(day.known_seconds) }) : value;
     return `${text} · ${house.calendar.day(day.from)}`;
   }
 }

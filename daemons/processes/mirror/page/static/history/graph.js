@@ -99,6 +99,7 @@ export class Graph {
     const part = (at - from) / (to - from);
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
     this.#cursor.classList.toggle("late", part > 0.5);
+    this.#cursor.style.setProperty("--space", (100 * Math.max(part, 1 - part)).toFixed(2));
     setHidden(this.#dot, !found);
     setTextOrHide(this.#text, this.reading(at));
     if (found) this.#dot.style.top = `${this.#y(found[2])}%`;

@@ -5,13 +5,12 @@ import { TimeAxis } from "./axis.js";
 import { make, set, setText, setTextOrHide } from "../dom.js";
 import { followGestures, followKey, followPointer } from "./gestures.js";
 import { house } from "../house.js";
-import { beginning } from "./record.js";
+import { rangeText } from "./range.js";
 import { Row } from "./row.js";
 import { Source } from "./source.js";
 import { t } from "../text.js";
 import { Tip } from "./tip.js";
 import { SPANS, Viewport } from "./viewport.js";
-import { span } from "../words.js";
 
 /** While time passes, the graphs are drawn again when they would move by so many pixels. */
 const LEAST_PIXELS = 6;
@@ -71,10 +70,10 @@ export class Graphs extends HTMLElement {
     const { pan, zoom } = this.#viewport;
     const key = (name) => () => followKey(name, pan, zoom);
     const moves = [
-      press("←", t("history.earlier"), key("ArrowLeft")),
+      press("←", t("history.earlier"), () => pan(-1)),
       press("−", t("history.zoom_out"), key("-")),
       press("+", t("history.zoom_in"), key("+")),
-      press("→", t("history.later"), key("ArrowRight")),
+      press("→", t("history.later"), () => pan(1)),
       press(t("history.to_now"), t("history.to_now"), () => this.#viewport.showLast(this.#viewport.length)),
     ];
     const group = (...buttons) => make("div", { class: "group" }, ...buttons);
@@ -109,12 +108,11 @@ export class Graphs extends HTMLElement {
     if (house.heardAt == null || !this.isConnected || !this.checkVisibility()) return;
     this.#viewport.follow();
     const { from, to, length, follows } = this.#viewport;
-    const { calendar, now } = house;
+    const { now } = house;
     const { record, isLoading, problem } = this.#source;
     this.#isDirty = false;
     this.#drawnTo = to;
-    const until = follows ? t("history.now") : calendar.moment(to, now);
-    setText(this.#range, [`${calendar.day(from)}, ${calendar.minute(from)} – ${until}`, span(length), beginning(record, from)].filter(Boolean).join(" · "));
+    setText(this.#range, rangeText(this.#viewport, record));
     this.#spans.forEach((each, i) => set(each, "aria-pressed", follows && Object.values(SPANS)[i] === length));
     setTextOrHide(this.#trouble, problem);
     const isCovered = this.#source.covers(this.#wish);

@@ -7,12 +7,11 @@ import { followKey } from "./gestures.js";
 import { house } from "../house.js";
 import { HistoryList } from "./list.js";
 import { legend } from "./legend.js";
-import { beginning } from "./record.js";
+import { rangeText } from "./range.js";
 import { historyQuery, Source } from "./source.js";
 import { t } from "../text.js";
 import { Timeline } from "./timeline.js";
 import { SPANS, Viewport } from "./viewport.js";
-import { span } from "../words.js";
 
 /** While time passes, the timeline is drawn again when it would move by so many pixels. */
 const LEAST_PIXELS = 6;
@@ -36,10 +35,10 @@ export class History extends HTMLElement {
     const { pan, zoom } = this.#viewport;
     const key = (name) => () => followKey(name, pan, zoom);
     const moves = [
-      button("←", t("history.earlier"), key("ArrowLeft")),
+      button("←", t("history.earlier"), () => pan(-1)),
       button("−", t("history.zoom_out"), key("-")),
       button("+", t("history.zoom_in"), key("+")),
-      button("→", t("history.later"), key("ArrowRight")),
+      button("→", t("history.later"), () => pan(1)),
       button(t("history.to_now"), t("history.to_now"), () => this.#viewport.showLast(this.#viewport.length)),
     ];
     const group = (...buttons) => make("div", { class: "group" }, ...buttons);
@@ -88,14 +87,11 @@ export class History extends HTMLElement {
   #show() {
     if (!this.#isVisible) return;
     this.#viewport.follow();
-    const { from, to, length, follows } = this.#viewport;
-    const { calendar, now } = house;
+    const { to, length, follows } = this.#viewport;
     const { record, isLoading, problem } = this.#source;
     this.#isDirty = false;
     this.#drawnTo = to;
-    const until = follows ? t("history.now") : calendar.moment(to, now);
-    const since = length > 2 * SPANS.day ? calendar.day(from) : `${calendar.day(from)}, ${calendar.minute(from)}`;
-    setText(this.#range, [`${since} – ${until}`, span(length), beginning(record, from)].filter(Boolean).join(" · "));
+    setText(this.#range, rangeText(this.#viewport, record));
     this.#spans.forEach((each, i) => set(each, "aria-pressed", follows && Object.values(SPANS)[i] === length));
     setTextOrHide(this.#trouble, problem);
     const isCovered = this.#source.covers(this.#wish);

@@ -106,6 +106,7 @@ class Reading {
     const part = (at - from) / (to - from);
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
     this.#cursor.classList.toggle("late", part > 0.5);
+    this.#cursor.style.setProperty("--space", (100 * Math.max(part, 1 - part)).toFixed(2));
     setTextOrHide(this.#text, text);
   }
 }
