@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from daemons import __version__
 from daemons.bus.message import BRIDGE, Command, Moment, Receipt, State, StateContent, encode
 from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
@@ -19,6 +20,7 @@ from daemons.config.slice import Slice
 from daemons.config.tables import Bridging
 from daemons.kinds import TOUCHES
 from daemons.kinds.mirror import Options
+from daemons.processes.bridge.alive import MAX_FAULTS, Alive, count_presences, faults_of
 from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, hardware_texts
 from daemons.processes.bridge.entities import BridgedDevice
 from daemons.processes.bridge.outbox import STALE_EVENT_SECONDS
@@ -26,6 +28,7 @@ from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
+from daemons.storage.installed import INSTALLED_DIGEST
 from daemons.storage.journal import Journal
 from daemons.values import convert
 
@@ -115,6 +118,7 @@ class Bridge:
         loop.every(1.0, self._subscriber.reconnect_silent)
         loop.every(1.0, self._tick)
         loop.every(POLL_SECONDS, self.poll)
+        self._describe_house()
         thread.start()
 
     def handle_command(self, command: Command) -> Receipt:
@@ -226,7 +230,24 @@ class Bridge:
         if not self._thread.check_alive():
             self._process.log.error("its session hangs")
             self._process.loop.stop("a session that hangs")
+        self._describe_house()
         self._publish_state()
+
+    def _describe_house(self) -> None:
+        """Hand to the thread what the alive messages say of the house."""
+        now = self._now()
+        presences = {name: self._table.presence(name, now) for name in self._peers}
+        faults = faults_of(self._table, presences, self._thread.prefix_fault())
+        beats = [entry.heartbeat for entry in self._table.entries.values() if entry.heartbeat]
+        self._thread.alive = Alive(
+            version=__version__,
+            name=self._title,
+            configuration=INSTALLED_DIGEST.read_or_last(),
+            devices=count_presences(presences.values()),
+            faults=dict(list(faults.items())[:MAX_FAULTS]),
+            fault_count=len(faults),
+            restarts=self._memory.life.restarts + sum(beat.restarts for beat in beats),
+        )
 
     def _publish_state(self) -> None:
         """Publish the state of the bridge, if it has changed."""
@@ -235,7 +256,7 @@ class Bridge:
         shown = {
             "status": is_connected,
             "phase": "connected" if is_connected else "waiting" if thread.fault else "connecting",
-            "fault": thread.fault,
+            "fault": thread.fault or thread.prefix_fault(),
             "broker": thread.bridging.endpoint,
         }
         counts = {

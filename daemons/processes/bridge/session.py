@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import aiomqtt
+import msgspec
 from msgspec import structs
 
 from daemons.bus.dropped import DroppedLog
@@ -26,7 +27,8 @@ from daemons.drivers.transports import mqtt
 from daemons.drivers.transports.mqtt import ANSWER_SECONDS, QOS
 from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.drivers.transports.worker import DaemonThreadExecutor
-from daemons.errors import Rejected, Unreachable
+from daemons.errors import MessageError, Rejected, Unreachable
+from daemons.processes.bridge.alive import CHANGE_SECONDS, EVERY_SECONDS, SESSION_BYTES, decode_alive
 from daemons.processes.bridge.commands import (
     MAX_SECONDS,
     SAFE_COMMANDS,
@@ -37,7 +39,7 @@ from daemons.processes.bridge.commands import (
 )
 from daemons.processes.bridge.discovery import MIGRATION, node_of_topic
 from daemons.processes.bridge.outbox import BrokerMessage
-from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
+from daemons.processes.bridge.session_thread import Rival, SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Address
 from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
@@ -65,6 +67,8 @@ ECHO_SECONDS = 5.0
 """A message of the bridge to itself must come back within this time."""
 ECHO_INTERVAL_SECONDS = 60.0
 """The interval between two of these messages."""
+MAX_SESSIONS = 50
+"""How many ids of sessions are remembered."""
 BIRTH_SECONDS = 2.0
 """Home Assistant has started: the discovery messages follow at a random moment within this time."""
 RETAINED = "it is retained, so its age is unknown; publish it without retain"
@@ -120,6 +124,7 @@ class BrokerSession:
             topics=memory.topics if memory.place == self._bridging.endpoint else (),
             ledger=memory.ledger,
             anchor=self._clock.anchor,
+            sessions=memory.sessions,
         )
         self._command_client = AsyncCommandClient()
         self._dropped = DroppedLog(thread.log)
@@ -131,6 +136,8 @@ class BrokerSession:
         self._echo = b""
         """The payload of the latest message to itself."""
         self._echo_received = asyncio.Event()
+        self._id = ""
+        """The id of the session in its alive messages."""
 
     def wake(self) -> None:
         """Check the outbox soon."""
@@ -187,6 +194,7 @@ class BrokerSession:
         subscriptions = [topics.availability()]
         subscriptions += [topics.commands] if bridging.commands else []
         subscriptions += [f"{bridging.discovery_prefix}/status"] if bridging.discovery != "off" else []
+        subscriptions += [topics.alive()]
         # The client id never changes. So the broker first ends the previous session, and publishes the will
         # of that session before any message of the new one.
         will = aiomqtt.Will(topics.availability(), OFFLINE, QOS, retain=True)
@@ -195,6 +203,8 @@ class BrokerSession:
         ) as client:
             client.pending_calls_threshold = 2 * MAX_IN_FLIGHT + MAX_UNANSWERED
             self._standstill.clear()
+            self._id = os.urandom(SESSION_BYTES).hex()
+            self._remember(sessions=(*self._memory.sessions, self._id)[-MAX_SESSIONS:])
             self._duplicates.on_broker_back(uptime())
             try:
                 await run_until_first_ends(
@@ -224,7 +234,20 @@ class BrokerSession:
     async def _announce_and_send(self, client: aiomqtt.Client) -> None:
         await self._announce(client)
         self._thread.report(is_connected=True, fault=None)
-        await self._send_outbox(client)
+        await run_until_first_ends(self._send_outbox(client), self._repeat_alive(client))
+
+    async def _repeat_alive(self, client: aiomqtt.Client) -> None:
+        """Publish that the house is alive: at once, after each change, and at least once a minute."""
+        sent_at, sent = 0.0, None
+        while True:
+            alive = self._thread.alive
+            is_due = uptime() - sent_at > EVERY_SECONDS - CHANGE_SECONDS / 2
+            if alive and (is_due or alive != sent):
+                sent_at, sent = uptime(), alive
+                full = structs.replace(alive, at=time.time(), session=self._id)
+                message = BrokerMessage(self._topics.alive(), msgspec.json.encode(full), retain=True)
+                await self._publish_one(client, message)
+            await asyncio.sleep(CHANGE_SECONDS)
 
     # To itself
 
@@ -257,9 +280,9 @@ class BrokerSession:
     async def _announce(self, client: aiomqtt.Client) -> None:
         """Publish all retained messages, and clear those that are no longer needed."""
         retained = self._outbox.take_all()
-        bridge = self._topics.availability()
-        stale = [topic for topic in self._memory.topics if topic not in retained and topic != bridge]
-        ours = {*retained, bridge}
+        bridge, alive = self._topics.availability(), self._topics.alive()
+        ours = {*retained, bridge, alive}
+        stale = [topic for topic in self._memory.topics if topic not in ours]
         self._remember(topics=tuple(sorted(ours.union(stale))))  # before the first publication
         moving = [topic for topic in stale if self._has_changed_format(topic, retained)]
         if moving:  # Home Assistant keeps the settings only if it has released the old format first
@@ -327,6 +350,9 @@ class BrokerSession:
             if topic == self._topics.availability():
                 if payload == OFFLINE.encode() and not message.retain:  # the will of an older session
                     await self._publish_one(client, BrokerMessage(topic, ONLINE.encode(), retain=True))
+            elif topic == self._topics.alive():
+                if not message.retain:
+                    self._on_alive(bytes(payload))
             elif topic == status:
                 if payload == ONLINE.encode() and not message.retain:
                     self._start_task(self._answer_birth(client))
@@ -334,6 +360,16 @@ class BrokerSession:
                 self._echo_received.set()
             else:
                 self._handle_command(client, message)
+
+    def _on_alive(self, payload: bytes) -> None:
+        """Note another house that uses the prefix: the id in its alive message is not one of this house."""
+        try:
+            alive = decode_alive(payload)
+        except MessageError as error:
+            self._dropped.add(self._topics.alive(), error)
+            return
+        if alive.session not in self._memory.sessions:
+            self._thread.rival = Rival(alive.name, alive.version, uptime())
 
     async def _answer_birth(self, client: aiomqtt.Client) -> None:
         """Publish the discovery messages again for a Home Assistant that has just started."""

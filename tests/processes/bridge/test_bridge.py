@@ -1,5 +1,6 @@
 """The bridge in real houses, with a real broker that is killed, stopped, restarted, or refuses the bridge."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,8 +15,10 @@ import pytest
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
+from daemons import __version__
 from daemons.bus.message import BRIDGE
 from daemons.bus.origin import Reason
+from daemons.processes.bridge.alive import Alive, decode_alive
 from tests.support import homeassistant
 from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventually
 from tests.support.mosquitto import Mosquitto, make_certificate
@@ -117,6 +120,27 @@ def test_states_are_published_and_commands_are_carried_out(
         "unknown device 'attic'" in receipt_of_the_bridge(mqtt_client, "house/attic/command", "ON")["reason"]
     )
     assert mqtt_client.retained["house/lamp/presence"] == b"live"
+
+
+@pytest.mark.long
+def test_an_alive_message_describes_the_house(house: TemporaryHouse, mqtt_client: MqttRecorder) -> None:
+    """It has the version, the title, the digest of the installed file, and the devices by presence."""
+    alive = mqtt_client.wait_for(lambda: alive_with(mqtt_client, live=3))
+    installed = (house.run / "house.toml").read_bytes()
+    assert alive.configuration == hashlib.sha256(installed).hexdigest()[:16]
+    assert (alive.name, alive.version, alive.every_seconds) == ("Test house", __version__, 60)
+    assert (alive.faults, alive.fault_count) == ({}, 0)
+    assert abs(alive.at - time.time()) < 60
+    with house.listen("lamp") as listener:
+        listener.kill("lamp")
+    mqtt_client.wait_for(lambda: (last := alive_with(mqtt_client, live=3)) and last.restarts == 1)
+
+
+def alive_with(mqtt_client: MqttRecorder, **devices: int) -> Alive | None:
+    """Return the alive message of the house, if it has these devices."""
+    payload = mqtt_client.retained.get("house/bridge/alive")
+    alive = decode_alive(payload) if payload else None
+    return alive if alive and alive.devices == devices else None
 
 
 def receipt_of_the_bridge(mqtt_client: MqttRecorder, topic: str, payload: str) -> dict[str, Any]:
@@ -391,7 +415,7 @@ def test_an_access_list_that_does_not_allow_commands_suffices_without_them(
     make_house: HouseFactory, tmp_path: Path
 ) -> None:
     """With `commands = false` the bridge sends no message to itself."""
-    acl = "topic write #\ntopic read house/bridge/availability\n"
+    acl = "topic write #\ntopic read house/bridge/+\n"
     with Mosquitto(tmp_path / "broker", acl=acl) as broker:
         house = make_house(toml(broker.port, commands=False, discovery="off"))
         house.house("up")
