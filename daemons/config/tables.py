@@ -1,5 +1,6 @@
 """The tables of house.toml other than devices: their keys, types, limits and defaults."""
 
+import re
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -8,10 +9,24 @@ from msgspec import Meta, Struct, field
 from daemons.bus.facts import LOW_BATTERY_PERCENT, OPEN_SECONDS
 from daemons.config.sun import SunCalendar
 from daemons.drivers.transports.broker import Broker
-from daemons.values import KeyText, Seconds
+from daemons.values import KeyText, Parsed, Seconds
 
 Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\Z", max_length=100)]
 """The first levels of topics: letters, digits and _, with / between them."""
+
+
+class CommandPath(str, Parsed):
+    """A command of a device, such as "heater/set", or all commands of a device: "lamp/"."""
+
+    __slots__ = ()
+    allowed = 'a command of a device, such as "heater/set", or all of its commands: "lamp/"'
+
+    @classmethod
+    def parse(cls, text: object) -> "CommandPath":
+        """Parse a path; raises ValueError for anything else."""
+        if not isinstance(text, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}/[a-z0-9_]{0,64}", text):
+            raise ValueError(cls.allowed)
+        return cls(text)
 
 
 class Bridging(Broker, frozen=True, kw_only=True):
@@ -19,8 +34,8 @@ class Bridging(Broker, frozen=True, kw_only=True):
 
     prefix: Prefix = "house"
     """The first levels of the topics of this house; each house at a broker needs its own."""
-    commands: bool = True
-    """Whether the bridge accepts commands from the broker."""
+    commands: bool | Annotated[tuple[CommandPath, ...], Meta(max_length=1000)] = True
+    """Whether the bridge accepts commands from the broker, or which ones."""
     discovery: Literal["device", "component", "off"] = "device"
     """The form of the discovery messages; "component" is for Home Assistant before 2024.11."""
     discovery_prefix: Prefix = "homeassistant"

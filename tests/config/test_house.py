@@ -566,6 +566,19 @@ def test_no_mutilated_file_raises_anything_else(tmp_path: Path, changes: list[tu
         ("port = 0", "port", "a whole number from 1 to 65535"),
         ('host = "attic"', "host", 'there is no host "attic"; allowed: none'),
         ("brokre = 1", "brokre", "did you mean 'broker'?"),
+        (
+            "commands = 1",
+            "commands",
+            'true or false or a list, each a command of a device, such as "heater/set"',
+        ),
+        ('commands = ["toaster"]', "commands", '["toaster"] is not allowed'),
+        ('commands = ["toaster/start/now"]', "commands", "is not allowed"),
+        ('commands = ["toster/"]', "commands.0", "there is no device \"toster\"; did you mean 'toaster'?"),
+        (
+            'commands = ["toaster/", "toaster/strat"]',
+            "commands.1",
+            "toaster has no command \"strat\"; did you mean 'start'? allowed: start, stop",
+        ),
     ],
 )
 def test_mistakes_in_the_bridge_table_are_reported(

@@ -34,7 +34,9 @@ from daemons.processes.bridge.commands import (
     SAFE_COMMANDS,
     BrokerCommand,
     DuplicateFilter,
+    is_accepted,
     parse_command,
+    refusal,
     register,
 )
 from daemons.processes.bridge.discovery import MIGRATION, node_of_topic
@@ -395,6 +397,11 @@ class BrokerSession:
             broker_command = parse_command(address, payload, self._thread.kinds)
         except Rejected as error:
             self._reject(client, address, None, outcome="rejected", reason=str(error))
+            return
+        word = broker_command.command or ""
+        if not is_accepted(self._bridging.commands, address.device, word):
+            reason = refusal(self._bridging.commands, address.device, word)
+            self._reject(client, address, broker_command, outcome="rejected", reason=reason)
             return
         if message.retain:
             self._reject(client, address, broker_command, outcome="rejected", reason=RETAINED)

@@ -558,6 +558,25 @@ def test_a_bridge_without_commands_only_publishes(
     assert not [topic for topic in mqtt_client.retained if topic.startswith("homeassistant/")]
 
 
+@pytest.mark.long
+def test_a_list_of_commands_is_a_limit(
+    make_house: HouseFactory, broker: Mosquitto, mqtt_client: MqttRecorder
+) -> None:
+    """Another command gets a receipt with the reason, reaches no device, and is not announced."""
+    house = make_house(toml(broker.port, commands=["lamp/on", "toaster/"]))
+    house.house("up")
+    mqtt_client.wait_for(lambda: mqtt_client.is_online(BRIDGE) and mqtt_client.is_online("lamp"))
+    assert mqtt_client.send_command("house/lamp/command", "ON")["outcome"] == "applied"
+    for topic, payload in (("house/lamp/command", "OFF"), ("house/lamp/command/off", "PRESS")):
+        refused = mqtt_client.send_command(topic, payload)
+        assert (refused["outcome"], refused["command"]) == ("rejected", "off")
+        assert refused["reason"].endswith("from the broker ([bridge] commands); allowed: on")
+    assert mqtt_client.send_command("house/toaster/command/start", "PRESS")["outcome"] == "applied"
+    mqtt_client.wait_for(lambda: mqtt_client.shows("lamp", status=True))
+    assert "binary_sensor" in str(mqtt_client.retained["homeassistant/device/house-lamp/config"])
+    assert "command/off" not in str(mqtt_client.retained["homeassistant/device/house-lamp/config"])
+
+
 def test_the_bridge_is_a_process_of_the_house(make_house: HouseFactory, broker: Mosquitto) -> None:
     """`house status` shows the bridge, and its restart restarts no other process."""
     house = make_house(toml(broker.port))
