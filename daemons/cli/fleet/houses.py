@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from daemons.bus.status import Presence
 from daemons.errors import MessageError
@@ -124,11 +124,15 @@ class Fleet:
         house.has_availability, house.is_offline = bool(payload), payload == OFFLINE.encode()
 
     def rows(self, now: float) -> list[HouseRow]:
-        """Return all houses as they are at a time (steady seconds), in the order of their names."""
-        return [_row(name, house, now) for name, house in sorted(self.houses.items())]
+        """Return all houses as they are at a time (steady seconds), in the order of their names.
+
+        Another thread may receive messages meanwhile: only the copy of the dictionary must be one step.
+        """
+        return [_row(name, house, now) for name, house in sorted(self.houses.copy().items())]
 
 
 def _row(name: str, house: House, now: float) -> HouseRow:
+    house = structs.replace(house)
     alive = house.alive
     return HouseRow(
         house=name,

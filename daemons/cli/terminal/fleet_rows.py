@@ -23,6 +23,8 @@ STATE_MARKS: dict[HouseState, tuple[str, str]] = {
 COLUMNS_FOR_CONFIGURATION, COLUMNS_FOR_DIGEST, COLUMNS_FOR_FAULT = 76, 120, 100
 """The widths from which 8 digits of the configuration are shown, all of them, and the texts of the faults."""
 SHORT_DIGEST = 8
+COLUMN_GAP = 2
+"""The space between two columns."""
 LONGEST_HOUSE, SHORT_HOUSE = 28, 16
 
 
@@ -61,7 +63,7 @@ def house_table(rows: Iterable[HouseRow], width: int, selected: str = "") -> Tab
             Text(row.name or "", style=dim),
             Text(f"{mark} {row.state}", style=style),
             Text(row.version or "", style=dim),
-            Text(devices_text(row), style=dim),
+            Text(devices_text(row), style=dim or ("yellow" if are_some_away(row) else "")),
             faults_text(row, has_texts=has_texts),
             Text("never" if row.heard_seconds is None else span(row.heard_seconds), style="dim"),
         ]
@@ -69,7 +71,29 @@ def house_table(rows: Iterable[HouseRow], width: int, selected: str = "") -> Tab
             digest = (row.configuration or "")[: None if width >= COLUMNS_FOR_DIGEST else SHORT_DIGEST]
             cells.insert(4, Text(digest, style="dim"))
         table.add_row(*cells)
+    fix_widths(table, width)
     return table
+
+
+def fix_widths(table: Table, width: int) -> None:
+    """Set the width of each column; Rich would measure each cell twice, which is half of the work.
+
+    The columns with a ratio share what the others leave. In a terminal without space for them, Rich decides.
+    """
+    texts = [[column.header, *column.cells] for column in table.columns]
+    widest = [max(cell_len(str(text)) for text in column) for column in texts]
+    fixed = [
+        None if column.ratio else min(found, column.max_width or found)
+        for column, found in zip(table.columns, widest, strict=True)
+    ]
+    left = width - sum(found or 0 for found in fixed) - COLUMN_GAP * (len(fixed) - 1)
+    shares = sum(column.ratio or 0 for column in table.columns)
+    if left < sum(column.min_width or 0 for column in table.columns if column.ratio):
+        return
+    for column, found in zip(table.columns, fixed, strict=True):
+        share = left * (column.ratio or 0) // shares if found is None else 0
+        left, shares = left - share, shares - (column.ratio or 0)
+        column.width, column.ratio, column.min_width = found or share, None, None
 
 
 def devices_text(row: HouseRow) -> str:
@@ -80,9 +104,14 @@ def devices_text(row: HouseRow) -> str:
     return f"{short_count(live)}/{short_count(row.device_count)}"
 
 
+def are_some_away(row: HouseRow) -> bool:
+    """Return whether some devices of a house are not live."""
+    return row.devices.get("live", 0) < row.device_count
+
+
 def short_count(number: int) -> str:
     """Return a number in few characters, because a wrong house may send any."""
-    return str(number) if number < 10_000 else ">9999"  # noqa: PLR2004
+    return str(number) if number < 1000 else "999+"  # noqa: PLR2004
 
 
 def faults_text(row: HouseRow, *, has_texts: bool) -> Text:
@@ -173,6 +202,7 @@ def details(row: HouseRow | None, lines: int) -> list[RenderableType]:
         Text(f"  {device}: ", "bold", no_wrap=True, overflow="ellipsis").append(fault, "not bold red")
         for device, fault in row.faults.items()
     ]
-    rest = row.fault_count - len(texts[: lines - 1])
-    more = [Text(f"  and {short_count(rest)} more", "dim")] if rest and len(texts) >= lines else []
-    return [Group(*texts[: lines - len(more)], *more)]
+    shown = texts[: lines if row.fault_count <= min(lines, len(texts)) else lines - 1]
+    rest = row.fault_count - len(shown)
+    more = [Text(f"  and {short_count(rest)} more", "dim")] if rest > 0 else []
+    return [Group(*shown, *more)]

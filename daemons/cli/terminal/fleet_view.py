@@ -32,6 +32,14 @@ class FleetView:
         self.shown: list[HouseRow] = []
         """The houses that passed the filter when the view was drawn last, in their order."""
         self.has_keys = True
+        self._selected_by: tuple[list[HouseRow], str, str] | None = None
+
+    def select(self, rows: list[HouseRow]) -> list[HouseRow]:
+        """Return the houses that the filter shows, in their order; if nothing changed, those of last time."""
+        by = rows, self.filter, self.order
+        if self._selected_by is None or by[0] is not self._selected_by[0] or by[1:] != self._selected_by[1:]:
+            self.shown, self._selected_by = select(*by), by
+        return self.shown
 
     def choose(self, rows: Sequence[HouseRow]) -> int:
         """Return the place of the selected house; of the first one if it is not shown any more."""
@@ -74,7 +82,7 @@ def fleet_frame(
 ) -> list[str]:
     """Draw the table in exactly as many lines as the terminal has; `place` is the prefix and the broker."""
     width, height = console.width, console.height
-    shown = view.shown = select(rows, view.filter, view.order)
+    shown = view.select(rows)
     selected = view.choose(shown)
     top = Table.grid(expand=True)
     top.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
@@ -83,7 +91,7 @@ def fleet_frame(
     warning = Text(f"No session: {fault}. The table is old." if fault else "", "bold red", no_wrap=True)
     head = render_lines(console, top, summary(rows), warning)
     below = details(shown[selected], MOST_DETAILS) if shown and height >= LOW else []
-    panel = [*render_lines(console, *below), ""] if below else []
+    panel = ["", *render_lines(console, *below)] if below else []
     foot = render_lines(console, *footer(view, len(shown), len(rows), width))
     room = max(1, height - len(head) - TABLE_HEAD_LINES - len(panel) - len(foot))
     view.page = room

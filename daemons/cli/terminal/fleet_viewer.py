@@ -2,6 +2,7 @@
 
 import errno
 import signal
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,8 @@ from daemons.runtime.clock import uptime
 from daemons.runtime.loop import Loop
 
 DRAW_SECONDS = 1.0
+SWITCH_SECONDS = 0.001
+"""The thread of the session lets the view work after so long, while thousands of messages arrive."""
 
 
 class FleetViewer:
@@ -30,6 +33,7 @@ class FleetViewer:
 
     def run(self) -> None:
         """Run until a key or a signal ends the view; raise the signal again once the terminal is restored."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._window = window(self._console)
         self._loop = loop = Loop(time.monotonic)
         try:
@@ -63,8 +67,7 @@ class FleetViewer:
 
     def _refresh(self) -> None:
         """Read the houses as they are now, and draw them."""
-        with self._session.changed:
-            self._rows = self._fleet.rows(uptime())
+        self._rows = self._fleet.rows(uptime())
         self._draw()
 
     def _draw(self, *, anew: bool = False) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.cli.fleet import session
-from daemons.cli.fleet.command import Target, read_receipt, send
+from daemons.cli.fleet.command import RemoteReceipt, Target, read_receipt, send
 from daemons.cli.fleet.desk import Desk, make_desk
 from daemons.cli.fleet.session import FleetSession
 from daemons.cli.main import main
@@ -195,6 +195,49 @@ def test_a_session_comes_back_after_a_cut(broker: Mosquitto, monkeypatch: pytest
         with record_broker(broker.port) as client:
             client.publish("fleet/one/bridge/availability", "online")
         wait_for(it, lambda: found)
+
+
+def test_a_command_is_sent_again_with_its_id_over_a_cut(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker dies while the receipt is awaited; the receipt after the second sending counts."""
+    monkeypatch.setattr("daemons.cli.fleet.command.REPEAT_SECONDS", 60.0)
+    found: list[RemoteReceipt] = []
+    request = BrokerCommand(command="on", id="once", timeout_seconds=60.0)
+    with record_broker(broker.port) as client:
+        thread = threading.Thread(
+            target=lambda: found.append(send(desk(broker), Target("one", "lamp"), request))
+        )
+        thread.start()
+        client.wait_for(lambda: client.payloads("fleet/one/lamp/command"))
+        broker.kill()
+        broker.start()
+        sent = client.wait_for(lambda: client.payloads("fleet/one/lamp/command")[1:])
+        assert json.loads(sent[0]) == {"command": "on", "args": {}, "id": "once", "timeout_seconds": 60.0}
+        client.publish("fleet/one/lamp/receipt", {"id": "another", "outcome": "rejected"})
+        client.publish("fleet/one/lamp/receipt", {"id": "once", "outcome": "applied", "device": "lamp"})
+        thread.join(patience())
+    assert [receipt.outcome for receipt in found] == ["applied"]
+
+
+def test_an_expired_repetition_leaves_the_outcome_open(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the deadline the house knows no receipt, although the command may have been carried out."""
+    monkeypatch.setattr("daemons.cli.fleet.command.REPEAT_SECONDS", 0.1)
+    found: list[RemoteReceipt] = []
+    request = BrokerCommand(command="on", id="once", timeout_seconds=60.0)
+    with record_broker(broker.port) as client:
+        thread = threading.Thread(
+            target=lambda: found.append(send(desk(broker), Target("one", "lamp"), request))
+        )
+        thread.start()
+        client.wait_for(lambda: client.payloads("fleet/one/lamp/command")[1:])
+        client.publish("fleet/one/lamp/receipt", {"id": "once", "outcome": "expired", "device": "lamp"})
+        thread.join(patience())
+    (receipt,) = found
+    assert receipt.outcome == "unanswered"
+    assert "whether it was carried out before is not known" in str(receipt.reason)
 
 
 def wait_for(it: FleetSession, met: Any) -> None:
