@@ -20,7 +20,7 @@ class SessionMemory(Struct, frozen=True, kw_only=True):
     """The data that the thread keeps across a crash."""
 
     place: str = ""
-    """The address of the broker to which `topics` belongs."""
+    """The addresses of the brokers to which `topics` belongs."""
     topics: tuple[str, ...] = ()
     """The topics on which the broker may hold a retained message of this house."""
     ledger: FirstDeadlines = FirstDeadlines()
@@ -56,6 +56,10 @@ class SessionThread(BackgroundThread):
         self.log = log
         self.outbox = Outbox()
         self.is_connected = False
+        self.broker = bridging.each_broker()[0].endpoint
+        """The broker of the session, or the one that was tried last, with its address."""
+        self.protocol: str | None = None
+        """The version of MQTT of the session; None before the first one."""
         self.sent_messages = self.sent_bytes = self.commands = 0
         """Counts since the start: messages and bytes sent to the broker, and commands received from it."""
         self._run_sessions = run_sessions
