@@ -22,6 +22,12 @@ TABLES = ["include", "house", "recorder", "bridge", "exchange", "hosts", "defaul
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
 """The names of the processes that are no devices; no device may have one of them."""
 NEEDS_POSITION = "a time of the sun needs latitude and longitude in [house]"
+IN_BROKERS = {
+    "broker": 'Each broker is an address in brokers, such as "mqtt://10.0.0.2:1883"',
+    "port": 'In brokers, the port is a part of each address, such as "mqtt://10.0.0.2:1883"',
+    "tls": 'In brokers, TLS is a part of each address: "mqtts://10.0.0.2:8883"',
+}
+"""How `brokers` contains what the other keys say."""
 NAME_RULE = "allowed: a-z, 0-9 and _, a letter first, 40 characters at most"
 
 
@@ -30,6 +36,11 @@ def _bridge(raw: dict[str, Any], hosts: dict[str, Host], problems: list[Problem]
     if BRIDGE not in raw:
         return None
     bridging = parse_table(raw[BRIDGE], Bridging, (BRIDGE,), problems)
+    if bridging and bridging.brokers:
+        for key in ("broker", "port", "tls"):
+            if key in raw[BRIDGE]:
+                text = f"{key} stands beside brokers; delete one of the two. {IN_BROKERS[key]}"
+                problems.append(Problem((BRIDGE, key), text))
     if missing := missing_library("aiomqtt"):
         problems.append(Problem((BRIDGE,), missing))
     if bridging and bridging.host is not None and bridging.host not in hosts:

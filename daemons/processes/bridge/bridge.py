@@ -24,6 +24,7 @@ from daemons.processes.bridge.alive import MAX_FAULTS, Alive, count_presences, f
 from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, hardware_texts
 from daemons.processes.bridge.entities import BridgedDevice
 from daemons.processes.bridge.outbox import STALE_EVENT_SECONDS
+from daemons.processes.bridge.properties import user_properties
 from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE
 from daemons.processes.process import Process, Startup
@@ -140,7 +141,8 @@ class Bridge:
                     "at": message.at,
                     "cause": message.cause,
                 }
-                self._outbox.retain(self._topics.state(message.device), encode(shown))
+                properties = user_properties(message.cause, message.origin)
+                self._outbox.retain(self._topics.state(message.device), encode(shown), properties)
             self._publish_presence(message.device)
 
     def poll(self) -> None:
@@ -186,7 +188,9 @@ class Bridge:
             self._save(pressed={**self._memory.pressed, message.device: at})
             if message.at - at < STALE_EVENT_SECONDS:
                 event = {"event_type": what, "at": at, "cause": moment.cause}
-                self._outbox.send_event(self._topics.event(message.device), encode(event), self._now())
+                properties = user_properties(moment.cause, moment.origin)
+                topic = self._topics.event(message.device)
+                self._outbox.send_event(topic, encode(event), self._now(), properties)
 
     def _announce(self) -> None:
         """Put the discovery messages of all devices into the outbox."""
@@ -219,9 +223,9 @@ class Bridge:
     def _on_session_change(self) -> None:
         """Log and publish whether there is a session with the broker."""
         self._thread.clear_wakeup()
-        place = self._thread.bridging.endpoint
-        if self._thread.is_connected:
-            self._process.log.info("has a session with the broker %s", place)
+        thread = self._thread
+        if thread.is_connected:
+            self._process.log.info("has a session with the broker %s, %s", thread.broker, thread.protocol)
         elif self._thread.fault:
             self._process.log.warning("has no session: %s", self._thread.fault)
         self._publish_state()
@@ -257,7 +261,8 @@ class Bridge:
             "status": is_connected,
             "phase": "connected" if is_connected else "waiting" if thread.fault else "connecting",
             "fault": thread.fault or thread.prefix_fault(),
-            "broker": thread.bridging.endpoint,
+            "broker": thread.broker,
+            "protocol": thread.protocol,
         }
         counts = {
             "sent_messages": thread.sent_messages,

@@ -31,7 +31,7 @@ class SessionMemory(Struct, frozen=True, kw_only=True):
     """The data that the thread keeps across a crash."""
 
     place: str = ""
-    """The address of the broker to which `topics` belongs."""
+    """The addresses of the brokers to which `topics` belongs."""
     sessions: tuple[str, ...] = ()
     """The ids of the last sessions, so that no own alive message counts as one of another house."""
     topics: tuple[str, ...] = ()
@@ -69,6 +69,10 @@ class SessionThread(BackgroundThread):
         self.log = log
         self.outbox = Outbox()
         self.is_connected = False
+        self.broker = bridging.each_broker()[0].endpoint
+        """The broker of the session, or the one that was tried last, with its address."""
+        self.protocol: str | None = None
+        """The version of MQTT of the session; None before the first one."""
         self.sent_messages = self.sent_bytes = self.commands = 0
         """Counts since the start: messages and bytes sent to the broker, and commands received from it."""
         self.alive: Alive | None = None
