@@ -25,6 +25,8 @@ MAX_PACKET_BYTES = 128 * 1024
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 10
 QUIET_SECONDS = 0.5
 """The retained messages have arrived if none comes for so long."""
+REFUSED_LOGINS = (134, 135)
+"""The reason codes for a bad user name or password, and for a client without permission."""
 UNSUPPORTED_VERSION = 132
 """The reason code of a broker that has no MQTT 5."""
 
@@ -133,7 +135,8 @@ class FleetSession:
         with self.changed:
             self._speaks_old_version = code.value == UNSUPPORTED_VERSION
             if code.is_failure:
-                self.fault = printable(describe_error(ConnectionError(str(code))))
+                refused = "it refuses the user name or the password" if code.value in REFUSED_LOGINS else ""
+                self.fault = printable(f"{refused} ({code})" if refused else str(code))
             else:
                 client.subscribe([(topic, 0) for topic in self._topics])
             self.changed.notify_all()
