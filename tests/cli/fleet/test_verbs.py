@@ -18,6 +18,7 @@ from daemons.cli.fleet.command import RemoteReceipt, Target, read_receipt, send
 from daemons.cli.fleet.desk import Desk, make_desk
 from daemons.cli.fleet.session import FleetSession
 from daemons.cli.main import main
+from daemons.cli.terminal.window import LEAVE
 from daemons.errors import Unreachable
 from daemons.processes.bridge.alive import Alive
 from daemons.processes.bridge.commands import BrokerCommand
@@ -25,6 +26,7 @@ from tests.support.house import HouseFactory
 from tests.support.mosquitto import USER, Mosquitto
 from tests.support.mqtt_recorder import record_broker
 from tests.support.patience import patience
+from tests.support.pty_terminal import glass
 
 TOML = """
 [house]
@@ -254,6 +256,31 @@ def test_a_refused_subscription_is_an_error(tmp_path: Path) -> None:
         FleetSession(desk(broker), ["fleet/+/bridge/+"], lambda *_: None),
     ):
         pass
+
+
+@pytest.mark.long
+def test_the_live_table_follows_the_houses(make_house: HouseFactory, broker: Mosquitto) -> None:
+    """A house appears, has a fault and goes offline; a lost broker is named; `q` restores the terminal."""
+    verb = ("fleet", "--broker", f"mqtt://127.0.0.1:{broker.port}")
+    alive = Alive(at=time.time(), version="1.0.0", name="Mill", devices={"live": 1})
+    with glass(make_house(TOML), columns=120, verb=verb) as terminal:
+        terminal.until("No house has sent a message yet.")
+        with record_broker(broker.port) as client:
+            client.publish("fleet/one/bridge/alive", msgspec.json.encode(alive).decode())
+            terminal.until("1 house ", "● live", "Mill")
+            faulty = msgspec.structs.replace(alive, faults={"lamp": "it is mute"}, fault_count=1)
+            client.publish("fleet/one/bridge/alive", msgspec.json.encode(faulty).decode())
+            terminal.until("! fault", "  lamp: it is mute")
+            client.publish("fleet/one/bridge/availability", "offline")
+            terminal.until("○ offline")
+        terminal.press("/nothing").until("No house has this text.")
+        terminal.press("\x1b").until("Mill")
+        broker.kill()
+        terminal.until("No session: the connection was lost")
+        broker.start()
+        terminal.until("Mill", without="No session")
+        assert terminal.press("q").end() == 0
+        assert terminal.sent.endswith(LEAVE.encode())
 
 
 @pytest.mark.long
