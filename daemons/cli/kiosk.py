@@ -13,6 +13,8 @@ import click
 from daemons.cli.context import Context
 
 PAGE_SECONDS = 5.0
+LOCK_SECONDS, LOCK_POLL_SECONDS = 10.0, 0.5
+"""How long the end of another kiosk is awaited, and how often it is checked."""
 CHECK_SECONDS = 5.0
 """How often the time of day is compared with the windows of the mirror."""
 AWAKE_SECONDS = 60.0
@@ -33,12 +35,11 @@ def kiosk(context: Context, browser: str | None) -> None:
     """
     from daemons.cli.kiosk_browser import find_browser
     from daemons.errors import AlreadyRunning
-    from daemons.storage.lock import NameLock
 
     words = shlex.split(browser) if browser else find_browser()
     context.enter_run_directory()
     try:
-        lock = NameLock("kiosk.browser")
+        lock = wait_lock()
     except AlreadyRunning:
         click.echo("A kiosk of this house runs already; nothing was done.")
         return
@@ -50,6 +51,24 @@ def kiosk(context: Context, browser: str | None) -> None:
             run_kiosk(context, words, url, Path(folder))
     finally:
         lock.release()
+
+
+def wait_lock() -> Any:
+    """Acquire the lock of the kiosk; raises AlreadyRunning if another one holds it and does not end.
+
+    The kiosk of a session that has just ended may still close its browser.
+    """
+    from daemons.errors import AlreadyRunning
+    from daemons.storage.lock import NameLock
+
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return NameLock("kiosk.browser")
+        except AlreadyRunning:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 def wait_url(context: Context) -> str:
@@ -101,6 +120,8 @@ class Screen:
         )
         self._options = mirror.options
         self._power = ScreenPower(os.environ)
+        self._failure: str | None = None
+        """Why the screen could not be switched last."""
         self._heard: dict[str, float] = {}
         self._states: dict[str, Any] = {}
         self._awake_until = 0.0
@@ -141,7 +162,10 @@ class Screen:
         is_needed = status if isinstance(status, bool) else None
         is_off = screen(self._options, self._calendar, is_needed, time.time()) == "off"
         is_alarm = self._states.get(self._name, {}).get("alarm") is True
-        self._power.switch(not is_off or is_alarm or now < self._awake_until)
+        failure = self._power.switch(not is_off or is_alarm or now < self._awake_until)
+        if failure not in (None, self._failure):
+            click.echo(f"The screen cannot be switched. {failure}", err=True)
+        self._failure = failure
 
     def close(self) -> None:
         """Switch the screen on, and close the sockets."""

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,6 @@ FLAGS = (
     "--overscroll-history-navigation=0",
     "--password-store=basic",
     "--autoplay-policy=no-user-gesture-required",
-    "--ozone-platform-hint=auto",
     "--check-for-update-interval=31536000",
 )
 """No dialog and no bubble covers the page, and an alarm may sound without a touch."""
@@ -52,6 +54,43 @@ def find_browser() -> list[str]:
         if shutil.which(name):
             return [name]
     raise click.UsageError("there is no Chromium; on Debian: sudo apt install chromium")
+
+
+def platform_flags(environment: Mapping[str, str]) -> list[str]:
+    """Return the flag by which Chromium draws on a Wayland display.
+
+    By itself it asks XDG_SESSION_TYPE, which is `tty` where a compositor was started from a console.
+    """
+    return ["--ozone-platform=wayland"] if "WAYLAND_DISPLAY" in environment else []
+
+
+def is_display_gone(environment: Mapping[str, str]) -> bool:
+    """Return whether the display of this session has ended: its socket refuses a connection, or is missing.
+
+    A display that is reached in another way, or not at all, counts as there: the browser itself knows.
+    """
+    path = display_path(environment)
+    if path is None:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def display_path(environment: Mapping[str, str]) -> Path | None:
+    """Return the path of the socket of the local Wayland or X display; None without one.
+
+    The paths are those of libwayland (wl_display_connect) and of X(7).
+    """
+    if name := environment.get("WAYLAND_DISPLAY"):
+        return Path(environment.get("XDG_RUNTIME_DIR", ""), name)
+    found = re.fullmatch(r":(\d+)(\.\d+)?", environment.get("DISPLAY", ""))
+    return Path(f"/tmp/.X11-unix/X{found[1]}") if found else None  # noqa: S108  X defines it
 
 
 def write_sign_in(folder: Path, url: str) -> Path:
@@ -87,7 +126,8 @@ class Browser:
         profile = self._folder / "profile"
         shutil.rmtree(profile, ignore_errors=True)  # so it never asks to restore pages after a crash
         sign_in = write_sign_in(self._folder, self._url)
-        command = [*self._words, *FLAGS, f"--user-data-dir={profile}", sign_in.as_uri()]
+        flags = [*FLAGS, *platform_flags(os.environ), f"--user-data-dir={profile}"]
+        command = [*self._words, *flags, sign_in.as_uri()]
         self._began = self._loop.now()
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._pidfd = os.pidfd_open(self._process.pid)
@@ -100,6 +140,10 @@ class Browser:
         self._forget.cancel()
         code = self._process.wait() if self._process else None
         self._process = None
+        if is_display_gone(os.environ):
+            click.echo("The display has ended, and so does the kiosk.", err=True)
+            self._loop.stop("the display has ended")
+            return
         now = self._loop.now()
         if now - self._began >= STEADY_SECONDS:
             self._wait_seconds = FIRST_WAIT_SECONDS

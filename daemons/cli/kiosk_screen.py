@@ -21,20 +21,28 @@ class ScreenPower:
         if self.program == "xset":  # X would blank the screen by itself after some minutes
             run("xset", "s", "off", "s", "noblank", "dpms", "0", "0", "0")
 
-    def switch(self, is_on: bool) -> None:
-        """Switch the screen, unless that was done last."""
+    def switch(self, is_on: bool) -> str | None:
+        """Switch the screen, unless that was done last; return why the program failed, or None.
+
+        What has failed is tried again at the next call.
+        """
         if is_on == self._is_on:
-            return
-        self._is_on = is_on
-        word = "on" if is_on else "off"
+            return None
+        failures = [run(*command)[1] for command in self._commands("on" if is_on else "off")]
+        failure = next(filter(None, failures), None)
+        self._is_on = None if failure else is_on
+        return failure and f"{self.program}: {failure}"
+
+    def _commands(self, word: str) -> list[tuple[str, ...]]:
         match self.program:
             case "wlopm":
-                run("wlopm", f"--{word}", "*")
+                return [("wlopm", f"--{word}", "*")]
             case "wlr-randr":
-                for output in outputs(run("wlr-randr")):
-                    run("wlr-randr", "--output", output, f"--{word}")
+                names = outputs(run("wlr-randr")[0])
+                return [("wlr-randr", "--output", name, f"--{word}") for name in names]
             case "xset":
-                run("xset", "dpms", "force", word)
+                return [("xset", "dpms", "force", word)]
+        return []
 
 
 def find_program(environment: Mapping[str, str]) -> str | None:
@@ -50,14 +58,20 @@ def outputs(text: str) -> list[str]:
     return [line.split()[0] for line in text.splitlines() if line.strip() and not line[0].isspace()]
 
 
-def run(*words: str) -> str:
-    """Run a program and return what it prints; a failure prints nothing."""
-    with suppress(OSError, subprocess.TimeoutExpired):
+def run(*words: str) -> tuple[str, str | None]:
+    """Run a program; return what it prints, and why it failed, or None.
+
+    `xset` tells an error only by what it writes.
+    """
+    try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=CALL_SECONDS
         )
-        return done.stdout
-    return ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    errors = done.stderr.strip().splitlines()
+    status = f"exit status {done.returncode}" if done.returncode else None
+    return done.stdout, errors[0] if errors else status
 
 
 def open_inputs(folder: Path = Path("/dev/input")) -> list[int]:

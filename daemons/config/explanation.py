@@ -18,7 +18,7 @@ from daemons.config.house import House
 from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
-from daemons.config.rule_text import condition_text, rule_text
+from daemons.config.rule_text import Named, condition_text, rule_text
 from daemons.kinds import Kind
 from daemons.storage.declined import read_declined
 
@@ -104,8 +104,10 @@ class HeardPast:
 class Explainer:
     """Explains changes by the configuration and the past."""
 
-    def __init__(self, house: House, past: Past) -> None:
+    def __init__(self, house: House, past: Past, named: Named = str) -> None:
+        """Keep the configuration and the past; `named` returns the words for a device in a rule."""
         self._house = house
+        self._named = named
         self._past = past
         self._place = rule_places(house)
 
@@ -215,7 +217,7 @@ class Explainer:
         return RuleThen(
             number=reason.rule,
             place=self._place(device, reason.rule - 1),
-            text=rule_text(rule),
+            text=rule_text(rule, self._named),
             made_by=rule.made_by,
             conditions=tuple(self._condition(condition, at) for _, condition in rule.conditions()),
         )
@@ -239,7 +241,7 @@ class Explainer:
         known = KnownThen(state, dict.fromkeys(names, since or 0.0), found[0].reason if found else None)
         # Whether a device was heard is not in the history.
         met = None if condition.presence else condition.holds(known if state else None, at)
-        return ConditionThen(text=condition_text(condition), values=values, since=since, met=met)
+        return ConditionThen(text=condition_text(condition, self._named), values=values, since=since, met=met)
 
 
 class KnownThen(Struct, frozen=True):
@@ -311,7 +313,7 @@ def rule_places(house: House) -> Callable[[Device, int], str]:
     return place
 
 
-def declined_rules(house: House, name: str, most: int) -> tuple[DeclinedThen, ...]:
+def declined_rules(house: House, name: str, most: int, named: Named = str) -> tuple[DeclinedThen, ...]:
     """Return the last times that a rule of a device looked and did not act, oldest first."""
     rules, place = house.devices[name].rules, rule_places(house)
     found = []
@@ -324,7 +326,7 @@ def declined_rules(house: House, name: str, most: int) -> tuple[DeclinedThen, ..
             rule=line.rule,
             cause=line.cause,
             place=None if index is None else place(house.devices[name], index),
-            text=None if index is None else rule_text(rules[index]),
+            text=None if index is None else rule_text(rules[index], named),
             code=line.code,
             values=line.values,
         )

@@ -112,8 +112,19 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
 
 
 def in_order(devices: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tables of the devices as they are shown: by `order`, then in the order of the files."""
-    return sorted(devices.items(), key=lambda item: item[1].get("order", 0.0))
+    """Return the tables of the devices as they are shown: by `order`, then in the order of the files.
+
+    Devices of the room DEFAULT_ROOM come first, because the whole house shares them. A mirror does not: it
+    only shows the others.
+    """
+
+    def place(item: tuple[str, dict[str, Any]]) -> tuple[float, bool]:
+        table = item[1]
+        kind = loader.kind_or_none(table["kind"])
+        is_shared = table.get("room", DEFAULT_ROOM) == DEFAULT_ROOM and not (kind and kind.role == "mirror")
+        return table.get("order", 0.0), not is_shared
+
+    return sorted(devices.items(), key=place)
 
 
 def subscriptions(table: dict[str, Any]) -> tuple[str, ...]:

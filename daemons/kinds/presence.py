@@ -23,7 +23,7 @@ from daemons.kinds._members import (
 )
 from daemons.values import Seconds
 
-NO_RECORD = "nothing was recorded of its members at that time"
+NO_RECORD = "nothing to repeat: the history has no record from that long ago"
 
 
 class Options(Struct, frozen=True, kw_only=True):

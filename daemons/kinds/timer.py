@@ -49,6 +49,8 @@ class State(Struct, frozen=True, kw_only=True):
     """`finished` stays until the next start, or until `cancel`."""
     remaining_seconds: float | None
     progress_percent: float | None
+    usual_seconds: float
+    """How long it runs if `start` does not say it."""
     fault: str | None = None
 
 
@@ -134,6 +136,7 @@ class Timer(Virtual[Options, TimerMemory]):
             phase=memory.phase,
             remaining_seconds=left,
             progress_percent=None if left is None else progress(left, memory.duration_seconds),
+            usual_seconds=float(self.options.duration_seconds),
             fault=reading.fault,
         )
 

@@ -4,14 +4,18 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from daemons.cli import kiosk_files
+from daemons.cli.kiosk_browser import display_path, is_display_gone
 from daemons.cli.kiosk_screen import ScreenPower, drain, find_program, open_inputs, outputs
 from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.house import BREAKFAST, HOUSE, HouseFactory, eventually
@@ -32,6 +36,15 @@ time.sleep(float(os.environ["SECONDS_UP"]))
 """A browser that writes down how it was started."""
 
 
+@contextmanager
+def listening(path: Path) -> Iterator[None]:
+    """Listen on the socket of a display, as a compositor does."""
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind(str(path))
+        compositor.listen()
+        yield
+
+
 def write_program(folder: Path, name: str, text: str) -> Path:
     """Write a program into a folder for PATH."""
     folder.mkdir(exist_ok=True)
@@ -46,7 +59,8 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
     make_house: HouseFactory, tmp_path: Path
 ) -> None:
     """The browser gets a private file, which signs it in with a token that may not manage the house.
-    A browser that ends is started again; a second kiosk ends at once; the screen follows `screen_off`.
+    A browser that ends is started again; a second kiosk ends; the screen follows `screen_off`. The kiosk
+    ends with its display, so that it is not in the way of the next session.
     """
     toml = BREAKFAST.replace("port = 0", 'port = 0\nscreen_off = ["00:00", "23:59"]')
     house = make_house(toml)
@@ -62,11 +76,12 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
         "PATH": f"{programs}:{os.environ['PATH']}",
         "RECORD": str(record),
         "SECONDS_UP": "1",
-        "WAYLAND_DISPLAY": "wayland-0",
+        "WAYLAND_DISPLAY": str(tmp_path / "wayland-0"),
         "XDG_RUNTIME_DIR": str(runtime),
     }
-    process = subprocess.Popen([*HOUSE, "kiosk", "--browser", str(browser)], env=environment)
-    try:
+    command = [*HOUSE, "kiosk", "--browser", str(browser)]
+    with listening(tmp_path / "wayland-0"):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         tokens = []
         for _ in range(2):
             eventually(record.exists)
@@ -78,6 +93,7 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
             assert found
             assert found[1] not in " ".join(about["args"])
             assert "--kiosk" in about["args"]
+            assert "--ozone-platform=wayland" in about["args"]
             assert "--hide-crash-restore-bubble" in about["args"]
             tokens.append(found[1])
         assert tokens[0] != tokens[1]
@@ -85,17 +101,12 @@ def test_the_token_is_in_no_command_line_and_in_no_readable_file(
         assert (listed["manage"], listed["edit"]) == (False, False)
         eventually((tmp_path / "screen").exists)
         second = subprocess.run(
-            [*HOUSE, "kiosk", "--browser", str(browser)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=patience(),
-            check=True,
+            command, env=environment, capture_output=True, text=True, timeout=patience(), check=True
         )
         assert second.stdout == "A kiosk of this house runs already; nothing was done.\n"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(patience()) == 0
+    _, errors = process.communicate(timeout=patience())  # its display has ended
+    assert errors.endswith("The display has ended, and so does the kiosk.\n")
+    assert process.returncode == 0
     first, *_, last = (tmp_path / "screen").read_text().splitlines()
     assert (first, last) == ("--off *", "--on *")
     assert list(runtime.iterdir()) == []
@@ -166,6 +177,57 @@ def test_each_screen_is_switched_once(tmp_path: Path, monkeypatch: pytest.Monkey
         "--output DSI-1 --off",
     ]
     assert outputs(listing) == ["HDMI-A-1", "DSI-1"]
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "failure"),
+    [
+        ("wlopm", "echo no such protocol >&2; exit 1", "wlopm: no such protocol"),
+        (
+            "wlr-randr",
+            "[ $# = 0 ] && echo DSI-1 || { echo failed to apply >&2; exit 1; }",
+            "wlr-randr: failed to apply",
+        ),
+        ("wlopm", "exit 3", "wlopm: exit status 3"),
+        (
+            "xset",
+            "echo server does not have extension for dpms option >&2",
+            "xset: server does not have extension for dpms option",
+        ),
+    ],
+)
+def test_a_screen_that_cannot_be_switched_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, text: str, failure: str
+) -> None:
+    """xset ends with 0 also when it fails. A screen that must show an alarm is not given up."""
+    path = write_program(tmp_path / "bin", program, f"#!/bin/sh\n{text}\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    display = "DISPLAY" if program == "xset" else "WAYLAND_DISPLAY"
+    power = ScreenPower({"PATH": str(tmp_path / "bin"), display: ":0"})
+    assert [power.switch(True), power.switch(True)] == [failure, failure]
+    path.write_text("#!/bin/sh\n[ $# = 0 ] && echo DSI-1\nexit 0\n")
+    assert power.switch(True) is None
+
+
+def test_a_display_is_gone_when_its_socket_refuses(tmp_path: Path) -> None:
+    """A compositor that is killed leaves its socket behind."""
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "WAYLAND_DISPLAY": "wayland-7", "DISPLAY": "desk:0"}
+    assert is_display_gone(environment)
+    with listening(tmp_path / "wayland-7"):
+        assert not is_display_gone(environment)
+    assert is_display_gone(environment)
+
+
+def test_the_socket_of_an_x_display_has_its_number() -> None:
+    """The number of the screen is no part of it."""
+    assert display_path({"DISPLAY": ":7391.0"}) == Path("/tmp/.X11-unix/X7391")  # noqa: S108
+    assert is_display_gone({"DISPLAY": ":7391"})
+
+
+@pytest.mark.parametrize("environment", [{}, {"DISPLAY": "desk:0"}, {"DISPLAY": ""}])
+def test_a_display_elsewhere_counts_as_there(environment: dict[str, str]) -> None:
+    """The browser itself tells whether it reaches a display of another machine."""
+    assert not is_display_gone(environment)
 
 
 def test_a_touch_is_noticed_and_an_input_that_is_gone_is_left(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A rule in words: each key of a rule is told, in the words of the configuration."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemons.config.house import load_house
 from daemons.config.rule import Rule
-from daemons.config.rule_text import rule_text
+from daemons.config.rule_text import rule_text, titles
 from daemons.values import convert
 
 TURNS: dict[str, Any] = {"device": "switch", "turns": {"status": True}, "do": "on"}
@@ -82,3 +84,42 @@ HOME: dict[str, Any] = {"device": "anna", "is": {"status": True}, "for": "5m"}
 def test_each_key_of_a_rule_is_told(rule: dict[str, Any], text: str) -> None:
     """The moment comes first, then the conditions, then the command."""
     assert rule_text(convert(rule, Rule)) == text
+
+
+def test_a_rule_names_devices_by_their_titles() -> None:
+    """With its room, if several devices have the title; by its name, if the room is the same too."""
+    lamp = 'kind = "lamp"\ndriver = "simulated"\n'
+    house = load_house(
+        Path("house.toml"),
+        "".join(
+            f"[devices.{name}]\n{lamp}{keys}\n"
+            for name, keys in {
+                "hall_lamp": "",
+                "first": 'name = "Lamp"\nroom = "Attic"',
+                "second": 'name = "Lamp"\nroom = "Cellar"',
+                "third": 'name = "Spot"\nroom = "Attic"',
+                "fourth": 'name = "Spot"\nroom = "Attic"',
+            }.items()
+        ),
+    )
+    named = titles(house)
+    words = [named(name) for name in (*house.devices, "recorder")]
+    assert words == ["Hall lamp", "Lamp (Attic)", "Lamp (Cellar)", "third", "fourth", "recorder"]
+    condition = {"device": "hall_lamp", "is": {"status": True}}
+    for rule, text in (
+        ({**TURNS, "device": "hall_lamp"}, "when Hall lamp turns to status true: on"),
+        ({"device": "second", "follow": ["status"]}, "when Lamp (Cellar) changes status: copy it"),
+        (
+            {**TURNS, "device": "first", "turns": None, "above": {"lux": 1}},
+            "when lux of Lamp (Attic) goes above 1: on",
+        ),
+        ({"all": [condition], "do": "on"}, "when Hall lamp: status is true: on"),
+        *(
+            (
+                {"at": "07:00", key: [condition], "do": "on"},
+                f"at 07:00, {word} if Hall lamp: status is true: on",
+            )
+            for key, word in (("only_if", "only"), ("any", "only"), ("none", "not"))
+        ),
+    ):
+        assert rule_text(convert({key: value for key, value in rule.items() if value}, Rule), named) == text

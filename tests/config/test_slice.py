@@ -180,7 +180,7 @@ def test_a_slice_contains_only_json() -> None:
 
 
 def test_a_mirror_knows_the_devices_in_the_order_of_the_files(tmp_path: Path) -> None:
-    """Those of house.toml come first, then those of the included files; `order` moves a device."""
+    """First `order` counts, then whether a device has a room. A mirror counts as a device with one."""
     text = SHIPPED.read_text().replace("# The breakfast", 'include = ["rooms.toml"]\n# The breakfast')
     (tmp_path / "house.toml").write_text(text.replace("browning = 3", "browning = 3\norder = -1"))
     lamp = '[devices.attic_lamp]\nkind = "lamp"\ndriver = "simulated"\n'
@@ -189,11 +189,11 @@ def test_a_mirror_knows_the_devices_in_the_order_of_the_files(tmp_path: Path) ->
     slice_ = msgspec.json.decode(found.slices()["mirror"].encode(), type=Slice)
     names = [
         "toaster",
+        "attic_lamp",
+        "aisle_lamp",
         "bathroom_light",
         "mirror",
         "coffee_maker",
         "kitchen_lamp",
-        "attic_lamp",
-        "aisle_lamp",
     ]
     assert list(slice_.ordered_peers) == list(found.roster.peers) == names

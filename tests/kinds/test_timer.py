@@ -31,6 +31,7 @@ def test_start_may_have_a_duration_of_its_own() -> None:
     house = CrashSimulator("timer", duration="6m")
     house.command("start", "a", duration="90s")
     assert house.field("remaining_seconds") == 90
+    assert house.field("usual_seconds") == 360
     house.command("start", "b")
     assert house.field("remaining_seconds") == 360
 

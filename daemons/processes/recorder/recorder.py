@@ -47,7 +47,13 @@ SIZE_SECONDS = 10.0
 """How often the size of the file is published; it changes all the time."""
 CHECK_SECONDS = 3600.0
 """How often the file is opened anew and checked: the cache hides damage on the disk."""
-NOT_RECORDED = HARDWARE_FACTS | {"progress_percent", "remaining_seconds", "confirmed", "unreachable_since"}
+NOT_RECORDED = HARDWARE_FACTS | {
+    "progress_percent",
+    "remaining_seconds",
+    "usual_seconds",
+    "confirmed",
+    "unreachable_since",
+}
 """The fields that are not recorded: those that follow from others, and the facts about hardware."""
 
 

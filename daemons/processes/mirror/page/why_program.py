@@ -14,6 +14,7 @@ import msgspec
 
 from daemons.config.explained import WhyDocument
 from daemons.config.explanation import Explainer, RecordedPast, declined_rules
+from daemons.config.rule_text import titles
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import WhyQuery
 from daemons.storage.history import PATH
@@ -32,9 +33,10 @@ def main() -> None:
     os.nice(NICE)
     try:
         house = installed_house()
+        named = titles(house)
         with open_changes(PATH) as recorded:
-            explanation = Explainer(house, RecordedPast(recorded)).explain(query.name, query.at)
-        declined = declined_rules(house, query.name, MOST_DECLINED)
+            explanation = Explainer(house, RecordedPast(recorded), named).explain(query.name, query.at)
+        declined = declined_rules(house, query.name, MOST_DECLINED, named)
     except HouseError as error:
         sys.stderr.write(str(error))
         sys.exit(NO_HISTORY)

@@ -5,8 +5,11 @@ import re
 import threading
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, ViewportSize, expect
@@ -54,6 +57,18 @@ AXIS_ENDS = """(axis) => ({
   }),
 })"""
 """The right edge of the axis and of each of its texts, in pixels."""
+TICKS = """(graphs) => graphs.map((graph) => {
+  const { top, bottom } = graph.getBoundingClientRect();
+  const written = [...graph.querySelectorAll(".ticks span")].filter((tick) => tick.textContent);
+  const texts = written.map((tick) => {
+    const range = document.createRange();
+    range.selectNodeContents(tick);
+    const box = range.getBoundingClientRect();
+    return [box.top, box.bottom];
+  });
+  return { top, bottom, texts };
+})"""
+"""The upper and lower edge of each graph, and of each value at its axis, in pixels."""
 IS_LOADED = """() => [...document.querySelectorAll("house-history .loading")]
   .every((part) => !part.clientWidth)"""
 """Whether all that is visible is loaded."""
@@ -178,6 +193,42 @@ def test_no_time_of_the_axis_is_cut_off(chromium: Browser, home: TemporaryHouse,
         ends = page.locator("house-history .texts").evaluate(AXIS_ENDS)
         assert ends["texts"]
         assert max(ends["texts"]) <= ends["edge"], name
+
+
+@pytest.mark.parametrize("size", [WALL, PHONE, ViewportSize(width=768, height=1024)])
+def test_no_value_of_an_axis_is_cut_off(chromium: Browser, home: TemporaryHouse, size: ViewportSize) -> None:
+    """The lowest one stands within its graph too, and none overlaps another."""
+    page = open_history(chromium, home, size)
+    for name in ("Hour", "Day", "Week"):
+        choose(page, name)
+        expect(page.locator("house-history .ticks .low b").first).to_be_visible()
+        graphs = page.locator("house-history .graph:not(.empty)").evaluate_all(TICKS)
+        assert graphs
+        for graph in graphs:
+            edges = sorted(graph["texts"])
+            assert edges[0][0] >= graph["top"] - 1, (name, graph)
+            assert edges[-1][1] <= graph["bottom"] + 1, (name, graph)
+            assert all(a[1] <= b[0] + 1 for a, b in pairwise(edges)), (name, graph)
+
+
+def test_a_range_that_follows_the_present_begins_its_length_before_it(
+    chromium: Browser, home: TemporaryHouse
+) -> None:
+    """A day begins at this time of yesterday, also on the page of a device; a look back has a whole day."""
+    page = open_history(chromium, home, WALL)
+    choose(page, "Day")
+    for view in ("house-history", "house-graphs"):
+        if view == "house-graphs":
+            page.evaluate("location.hash = '#device/hall_lamp'")
+        shown = page.locator(f"{view} .range")
+        expect(shown).to_have_text(re.compile(r", \d\d:\d\d – now · 1 d"))
+        begins = re.search(r"(\d\d:\d\d) – now", shown.text_content() or "")
+        now = datetime.now(ZoneInfo("Europe/Berlin"))
+        assert begins
+        assert begins[1] in {f"{now - timedelta(minutes=minutes):%H:%M}" for minutes in (0, 1)}
+        page.locator(view).get_by_role("button", name="Earlier").click()
+        expect(shown).to_have_text(re.compile(r"\d\d · 1 d"))
+        assert "now" not in (shown.text_content() or "")
 
 
 def test_what_is_filtered_is_what_is_downloaded(

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from daemons.config import loader
+from daemons.kinds.presence import NO_RECORD
 from daemons.processes.mirror.page.bundle import COMMENTS, STATIC
 
 LANGUAGES = sorted(path.stem for path in (STATIC / "languages").glob("*.json"))
@@ -69,6 +70,11 @@ def test_each_text_that_the_page_names_exists() -> None:
     found = list(named_texts())
     assert len(found) > 40
     assert [each for each in found if each[0] not in texts("en")] == []
+
+
+def test_the_fault_of_a_presence_simulation_has_a_text() -> None:
+    """The kind writes it in English."""
+    assert f"faults.{NO_RECORD}" in texts("en")
 
 
 @pytest.mark.parametrize("word", sorted(loader.built_in()["kinds"]))

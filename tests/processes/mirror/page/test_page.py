@@ -372,6 +372,39 @@ def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[.
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("size", [WALL, PHONE])
+def test_a_change_for_the_whole_house_can_be_undone(
+    make_house: HouseFactory, window: Callable[..., Page], size: Any
+) -> None:
+    """A mode and a person have a button for it, on their cards and on their pages; a timer has none."""
+    house = make_house(f'{VALUES}\n[devices.anna]\nkind = "person"\ndriver = "simulated"\n')
+    house.house("up")
+    house.send("anna", "home")
+    page = window(page_url(house), size)
+    mode, anna = card(page, "house_mode"), card(page, "anna")
+    mode.get_by_label("Mode").select_option("night")
+    undo = mode.get_by_role("button", name="Undo: House mode")
+    expect(undo).to_be_in_viewport(ratio=1)
+    assert Axe().run(page).response["violations"] == []
+    undo.click()
+    expect(mode.locator(".receipt")).to_have_text("undone")
+    expect(mode).to_have_attribute("data-phase", "home")
+    anna.get_by_role("button", name="Set away").click()
+    expect(anna).to_have_attribute("data-phase", "away")
+    anna.get_by_role("button", name="Undo").click()
+    expect(anna).to_have_attribute("data-phase", "home")
+    card(page, "eggs").locator("[data-command=start]").click()
+    expect(card(page, "eggs").locator(".receipt")).to_contain_text("applied")
+    expect(card(page, "eggs").locator(".undo")).to_have_count(0)
+    page.evaluate("location.hash = '#device/house_mode'")
+    device = page.locator("house-device[data-device=house_mode]")
+    device.get_by_label("Mode: House mode").select_option("away")
+    device.locator(".controls-part").get_by_role("button", name="Undo").click()
+    expect(device.locator(".says")).to_contain_text("home")
+    assert house.status()["devices"]["house_mode"]["state"]["phase"] == "home"
+
+
+@pytest.mark.long
 def test_a_refused_value_shows_the_reason(make_house: HouseFactory, window: Callable[..., Page]) -> None:
     """The box returns to the present value."""
     house = make_house(VALUES)

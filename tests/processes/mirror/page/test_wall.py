@@ -8,7 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from daemons.bus.notice import make_notice
+from daemons.kinds.presence import NO_RECORD
 from daemons.processes.mirror.attention import AttentionMemory
+from daemons.processes.mirror.sentence import Part
 from tests.support.big_page import BigPage
 from tests.support.browser import IN_CHROMIUM
 from tests.support.house import BREAKFAST, HouseFactory, eventually
@@ -32,6 +34,11 @@ CROSSED = """() => {
 }"""
 """Counts the points of lines that are within a box."""
 
+LOOKS = """(all) => all.map((one) => {
+  const { borderColor, boxShadow, backgroundColor, color } = getComputedStyle(one);
+  return [borderColor, boxShadow, backgroundColor, color].join();
+})"""
+"""Returns the colours of each button."""
 NEXT_PICTURES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """Waits until the present state has been drawn."""
 
@@ -158,6 +165,89 @@ def test_a_phone_has_a_page_for_each_room(home: tuple[BigPage, str], open_page: 
         page.locator(".tabs button", has_text=name).click()
         expect(page.locator(".tabs [aria-current]")).to_have_text(name)
         eventually(partial(is_within_width, room(page, name), 390))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("language", "name"), [("en", "House"), ("de", "Haus")])
+def test_what_the_whole_house_shares_is_first(
+    home: tuple[BigPage, str], open_page: Open, language: str, name: str
+) -> None:
+    """The mode and the group of all lamps are on the first page of a phone, in the order of the file."""
+    page = open_page(f"{home[1]}?lang={language}", "phone")
+    expect(page.locator(".tabs button").nth(1)).to_have_text(name)
+    page.locator(".tabs button").nth(1).click()
+    ids = room(page, name).locator("house-card").evaluate_all("all => all.map(one => one.dataset.device)")
+    assert ids[:3] == ["house_mode", "anna", "all_lamps"]
+    expect(card(page, "house_mode")).to_be_in_viewport()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", ["wall", "phone"])
+def test_each_of_two_sliders_has_a_visible_name(
+    home: tuple[BigPage, str], open_page: Open, size: str
+) -> None:
+    """The name of the only slider of a card is not written: its value stands above it."""
+    page = open_page(home[1], size)
+    if size == "phone":
+        page.locator(".tabs button", has_text="Kitchen").click()
+    names = card(page, "kitchen_lamp").locator(".caption:visible")
+    expect(names).to_have_text(["Brightness", "Warmth"])
+    for name in names.all():
+        box = name.bounding_box()
+        assert box
+        assert name.evaluate("one => one.scrollWidth <= one.clientWidth")
+    home[0].publish("kitchen_lamp", colour_temperature_kelvin=None)
+    expect(names).to_have_count(0)
+    home[0].publish("kitchen_lamp", colour_temperature_kelvin=3000)
+
+
+@pytest.mark.long
+def test_a_card_has_the_usual_time_of_a_timer(open_page: Open) -> None:
+    """While it runs, the time that is left is there instead."""
+    stub = BigPage(42)
+    stub.states["eggs"] |= {
+        "status": False,
+        "phase": "idle",
+        "remaining_seconds": None,
+        "progress_percent": None,
+    }
+    with stub.served() as url:
+        page = open_page(url, "phone")
+        page.locator(".tabs button", has_text="Kitchen").click()
+        word = card(page, "eggs").locator(".word")
+        expect(word).to_have_text("idle · usually 5 min")
+        stub.publish("eggs", status=True, phase="running", remaining_seconds=300.0, progress_percent=0.0)
+        expect(word).to_have_text("running")
+
+
+@pytest.mark.long
+def test_no_button_of_a_device_looks_like_its_state(home: tuple[BigPage, str], open_page: Open) -> None:
+    """All have the same look, also the one that the card would have."""
+    page = open_page(f"{home[1]}#device/desk_lamp")
+    buttons = page.locator("house-device .controls-part .buttons .control")
+    expect(buttons.first).to_be_visible()
+    looks = buttons.evaluate_all(LOOKS)
+    assert len(looks) > 2
+    assert len({*looks}) == 1
+
+
+@pytest.mark.long
+def test_a_notice_stands_in_the_language_of_the_page(open_page: Open) -> None:
+    """A fault that a kind writes in English has a text in German; its button stands before the dot."""
+    stub = BigPage(42)
+    values: dict[str, str | float | bool | None] = {"name": "Away lights", "text": NO_RECORD}
+    notice = make_notice("fault", "away_lights", None, values)
+    part = Part(code="attention.fault", values=values, level="fault", device="away_lights")
+    stub.context.board.show((notice,), (part, Part(code="sentence.quiet")), AttentionMemory())
+    stub.states["away_lights"] |= {"fault": NO_RECORD}
+    with stub.served() as url:
+        page = open_page(f"{url}?lang=de", "phone")
+        expect(page.locator("#sentence .part").first).to_contain_text("Away lights: nichts zu wiederholen")
+        order = page.locator("#sentence .part").first.evaluate(
+            "one => [...one.children].map(each => each.className)"
+        )
+        assert order == ["words", "seen", "dot"]
+        expect(card(page, "away_lights").first.locator(".note")).to_contain_text("nichts zu wiederholen")
 
 
 @pytest.mark.long

@@ -13,12 +13,20 @@ if (location.search === "?wrong") {
 const given = new URLSearchParams(location.hash.slice(1));
 const token = given.get("token");
 if (token) {
-  if (given.get("glass") === "black") {
-    const glass = /** @type {HTMLInputElement} */ (document.getElementById("glass"));
-    glass.disabled = false;
-    glass.value = "black";
-  }
   history.replaceState(null, "", "/login");
-  field.value = token;
-  field.form?.requestSubmit();
+  signIn({ token, ...(given.get("glass") === "black" ? { glass: "black" } : {}) });
+}
+
+/** Sign in by a form of its own: for a token in the password field, a browser would offer to save it, in front of the page. */
+function signIn(values) {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = "/login";
+  for (const [name, value] of Object.entries(values)) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name, value });
+    form.append(input);
+  }
+  document.body.append(form);
+  form.requestSubmit();
 }

@@ -64,6 +64,35 @@ export function label(text) {
   return hasText(`labels.${text}`) ? t(`labels.${text}`) : text;
 }
 
+const VERB = /^ (?:is|was|cannot|could|did|does|ends|above|below|presence|by)\b/;
+const BEFORE_NAME = /(?:acts on|rule \d+ for) $/;
+
+/**
+ * Return an English text of the mirror with the names of devices in place of their ids. An id without "_" may be a word
+ * of the text: it is a device only before a verb, or where the text names one.
+ */
+export function titled(text) {
+  return String(text).replace(/\b[a-z][a-z0-9_]*\b/g, (word, at, whole) => {
+    const isDevice = word.includes("_") || VERB.test(whole.slice(at + word.length)) || BEFORE_NAME.test(whole.slice(0, at));
+    return (isDevice && house.devices.get(word)?.name) || word;
+  });
+}
+
+/** Return a fault in the language of the page, if there is a text for it; otherwise in English. */
+export function faultText(fault) {
+  return isTranslated(fault) ? t(`faults.${fault}`) : fault && titled(fault);
+}
+
+/** Return whether there is a text for a fault in the language of the page. */
+export function isTranslated(fault) {
+  return hasText(`faults.${fault}`);
+}
+
+/** Return the name of a room in the language of the page: devices without a room are in "House". */
+export function roomName(room) {
+  return room === "House" ? t("rooms.house") : room;
+}
+
 /** Return the phase of a device with its measurements, or null if it has no phase. */
 export function phase(process) {
   const { phase, status, brightness_percent: bright } = process.state ?? {};
@@ -93,7 +122,7 @@ const AIR = ["illuminance_lux", "pressure_hectopascals", "co2_ppm", "pm25_microg
  */
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
-  const { today_kwh: used, today_cost: cost, currency, days, since } = state;
+  const { today_kwh: used, today_cost: cost, currency, days, since, usual_seconds: usual, remaining_seconds: remaining } = state;
   const { calendar } = house;
   const amount = (name, value) => t(`state.${name}`, { value });
   return [
@@ -102,6 +131,7 @@ function measured(state) {
     damp != null && amount("humidity_percent", calendar.number(damp)),
     ...AIR.map((field) => state[field] != null && amount(field, calendar.number(state[field]))),
     open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
+    usual != null && remaining == null && amount("usually", span(usual)),
     used != null && amount("kwh_today", calendar.hundredth(used)),
     cost != null && amount("today", withUnit(calendar.hundredth(cost), currency)),
     days !== "every day" && days,
@@ -167,7 +197,7 @@ export function past(process) {
   const { remaining_seconds: left, power_watts: power, fault } = process.state ?? {};
   const word = phase(process);
   if (!word) return t("state.none");
-  return [t("state.was", { phase: word }), left != null && t("state.left", { time: countdown(left) }), power && watts(power), fault].filter(Boolean).join(" · ");
+  return [t("state.was", { phase: word }), left != null && t("state.left", { time: countdown(left) }), power && watts(power), faultText(fault)].filter(Boolean).join(" · ");
 }
 
 /** Return the remaining time and the progress at this moment; null if the state has neither. */
@@ -186,8 +216,9 @@ export function progress({ state, at }) {
 
 /** Return the reason of a receipt in the language of the page; a reason without a code is English. */
 export function refusal({ reason, code, values = {} }) {
-  if (!code || !hasText(`refusal.${code}`)) return reason;
-  return t(`refusal.${code}`, { ...values, ...(values.phase ? { phase: phaseWord(values.phase) } : {}) });
+  if (!code || !hasText(`refusal.${code}`)) return reason && titled(reason);
+  const names = typeof values.names === "string" ? { names: values.names.split(", ").map((id) => house.devices.get(id)?.name ?? id).join(", ") } : {};
+  return t(`refusal.${code}`, { ...values, ...names, ...(values.phase ? { phase: phaseWord(values.phase) } : {}) });
 }
 
 /** "applied · 2 ms", "refused: it is already toasting" */

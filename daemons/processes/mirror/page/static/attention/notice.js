@@ -2,6 +2,7 @@
 /** The text of a notice, in the language of the page. */
 
 import { hasText, t } from "../text.js";
+import { faultText } from "../words.js";
 
 /**
  * Return the text of a notice, or of a part of the sentence that is one.
@@ -17,7 +18,7 @@ export function noticeText({ code, values, device }) {
     values.last ? t("attention.lost_since") : "",
     values.was_on ? t("attention.was_on") : "",
     word === "stopped" && !values.service ? t("attention.detects_nothing") : "",
-    reason ? `: ${String(reason).replace(/\.$/, "")}` : "",
+    reason ? `: ${String(faultText(reason)).replace(/\.$/, "")}` : "",
     !reason && values.service && hasText(`attention.without_${device}`) ? `: ${t(`attention.without_${device}`)}` : "",
   ];
   return capital(text + more.join(""));

@@ -1,8 +1,9 @@
 // @ts-check
 /** All controls of a device: its buttons, its numbers, its value, and every command with its arguments. */
 
-import { Input, action } from "../mirror/control.js";
+import { Input } from "../mirror/control.js";
 import { Swatch } from "../mirror/swatch.js";
+import { undoButton, wayBack } from "../mirror/undo.js";
 import { commandForm } from "./command_form.js";
 import { Dial, scales } from "./dial.js";
 import { word } from "./words.js";
@@ -39,11 +40,7 @@ export class Controls {
     for (const dial of this.#dials) dial.show(device, isRunning);
     for (const swatch of this.#swatches) swatch.show(device);
     this.#input.show(device);
-    const next = [action(device)?.word, action(device, "secondary_commands")?.word];
-    for (const [name, button] of this.#buttons) {
-      set(button, "aria-disabled", isRunning ? null : "true");
-      button.classList.toggle("next", isRunning && name === next[0]);
-    }
+    for (const button of this.#buttons.values()) set(button, "aria-disabled", isRunning ? null : "true");
   }
 
   /** Build the controls once; again only if the device can do something else, as after a reload. */
@@ -94,12 +91,23 @@ export class Controls {
     if (!device) return;
     const isStopped = house.isLive && ["stopped", "failed"].includes(device.presence);
     setText(this.#receipt, "");
+    const back = wayBack(device);
     const answer = isStopped ? { outcome: "unsent", reason: t("device.not_running") } : await house.command(this.#id, name, args);
     const text = receipt(answer);
     setText(this.#receipt, `${word("command", name)}: ${text}`);
     set(this.#receipt, "data-outcome", answer.outcome);
     announce(`${device.name}: ${text}`);
+    if (back && answer.outcome === "applied") this.#receipt.append(" ", undoButton(device.name, () => this.#undo(device, back)));
     this.update(device);
+  }
+
+  /** Bring back the value before the last command. */
+  async #undo(device, { word: name, args }) {
+    const answer = await house.command(this.#id, name, args);
+    const text = answer.outcome === "applied" ? t("receipt.undone") : receipt(answer);
+    setText(this.#receipt, text);
+    set(this.#receipt, "data-outcome", answer.outcome);
+    announce(`${device.name}: ${text}`);
   }
 }
 

@@ -6,7 +6,7 @@ import { house } from "../house.js";
 import { Mark } from "../mark.js";
 import { kindName } from "./words.js";
 import { t, withUnit } from "../text.js";
-import { absence, countdown, look, lost, past, phase, progress, watts } from "../words.js";
+import { absence, countdown, faultText, isTranslated, look, lost, past, phase, progress, roomName, watts } from "../words.js";
 
 export class Head {
   #mark = new Mark();
@@ -28,7 +28,7 @@ export class Head {
 
   update(device) {
     setText(this.#name, device.name);
-    setText(this.#place, [device.room, kindName(device)].filter(Boolean).join(" · "));
+    setText(this.#place, [roomName(device.room), kindName(device)].filter(Boolean).join(" · "));
     const { before, after } = neighbours(device);
     this.#link(this.#previous, before, "device.previous");
     this.#link(this.#next, after, "device.next");
@@ -46,8 +46,9 @@ export class Head {
     this.#mark.show(appearance, way, middle);
     setText(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? (device.kind ? t("device.no_state") : t("device.runs")));
     setText(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
-    setTextOrHide(this.#note, isLive ? device.state?.fault : device.kind ? past(device) : null);
-    english(this.#note, isLive);
+    const fault = isLive ? device.state?.fault : null;
+    setTextOrHide(this.#note, isLive ? faultText(fault) : device.kind ? past(device) : null);
+    english(this.#note, isLive && !isTranslated(fault));
   }
 
   #link(link, device, key) {

@@ -6,7 +6,7 @@ import { nameOf } from "./words.js";
 import { make } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
-import { span } from "../words.js";
+import { span, titled } from "../words.js";
 
 /** So many differences of one device are listed. */
 const LISTED = 5;
@@ -21,7 +21,7 @@ export function planPart({ changes, restarts_mirror: isMirror }) {
       { "data-action": action },
       make("p", {}, t(`device_plan.${action}`, { name: nameOf(name) })),
       ...differences.map((difference) => make("p", { class: "difference" }, differenceText(difference))),
-      ...dropped.map((text) => make("p", { class: "warning" }, sentence(text))),
+      ...dropped.map((text) => make("p", { class: "warning" }, sentence(titled(text)))),
     ),
   );
   const list = items.length ? [make("ul", {}, ...items)] : [make("p", {}, t("device_plan.nothing"))];
@@ -47,7 +47,7 @@ export function replayPart({ changed, answers = [], cannot_know: unknown = [], i
   const list = changed.map((one) => make("li", {}, make("p", {}, onText(one)), ...differencesOf(one)));
   const others = answers.slice(0, LISTED).map(({ before, after }) => make("li", {}, make("p", {}, t("device_plan.answer", { command: (after ?? before).command, name: nameOf((after ?? before).device), before: before?.outcome ?? "–", after: after?.outcome ?? "–" }))));
   const same = list.length || others.length ? [] : [make("p", { class: "good" }, t("device_plan.same", { count }))];
-  const limits = unknown.length ? [make("details", {}, make("summary", {}, t("device_plan.cannot_know")), make("ul", {}, ...unknown.map((text) => make("li", {}, sentence(text)))))] : [];
+  const limits = unknown.length ? [make("details", {}, make("summary", {}, t("device_plan.cannot_know")), make("ul", {}, ...unknown.map((text) => make("li", {}, sentence(titled(text))))))] : [];
   return part(title, ...same, ...(list.length || others.length ? [make("ul", {}, ...list, ...others)] : []), ...limits);
 }
 
@@ -82,7 +82,7 @@ function onText({ device, seconds_on: [before, after] = [null, null] }) {
 function differencesOf({ differences = [] }) {
   const shown = differences.slice(0, LISTED).map(({ before, after, why }) => {
     const text = t("device_plan.instead", { before: shownText(before), after: shownText(after) });
-    return make("p", { class: "difference" }, why ? `${text} ${sentence(why)}` : text);
+    return make("p", { class: "difference" }, why ? `${text} ${sentence(titled(why))}` : text);
   });
   if (differences.length > LISTED) shown.push(make("p", { class: "hint" }, t("device_plan.more", { count: differences.length - LISTED })));
   return shown;

@@ -8,10 +8,14 @@ import { english, make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
 import { hasText, t } from "../text.js";
-import { phaseWord, span } from "../words.js";
+import { phaseWord, span, titled } from "../words.js";
 
 /** So many declined decisions are listed at once. */
 const LISTED = 5;
+/** So often the page asks again for a change that is not in the history yet. */
+const MOST_LATE = 5;
+/** The time of a change in the history may differ by so much. */
+const SAME_SECONDS = 0.01;
 
 export class Why {
   #id;
@@ -24,6 +28,8 @@ export class Why {
   #refresh;
   /** The change that is explained. */
   #explained = "";
+  /** How often the latest change was not in the history yet. */
+  #late = 0;
 
   constructor(device) {
     this.#id = device.id;
@@ -45,6 +51,7 @@ export class Why {
     const change = JSON.stringify([since, cause, state?.phase]);
     if (this.element.hidden || change === this.#explained) return;
     this.#explained = change;
+    this.#late = 0;
     this.#refresh.soon();
   }
 
@@ -61,11 +68,22 @@ export class Why {
     try {
       const { explanation, declined } = await request(path("why", this.#id), { signal });
       this.#show(explanation?.steps ?? [], declined.toReversed());
+      this.#askAgain(explanation?.steps.at(-1));
     } catch (error) {
       if (signal.aborted) return;
       setTextOrHide(this.#message, /** @type {Error} */ (error).message);
       set(this.#chain, "data-old", "");
     }
+  }
+
+  /** Ask again if the latest change is not in the history yet, such as right after a start. */
+  #askAgain(step) {
+    const since = house.process(this.#id)?.since ?? -Infinity;
+    const known = step ? Math.max(step.at, ...step.later.map(([at]) => at)) : -Infinity;
+    if (known >= since - SAME_SECONDS || this.#late >= MOST_LATE) return;
+    this.#late += 1;
+    setTextOrHide(this.#message, t("device_why.loading"));
+    this.#refresh.soon();
   }
 
   #show(steps, declined) {
@@ -151,8 +169,8 @@ function conditionText({ text, values, since, met }) {
 /** Return why a rule did not act: by its code if there is a text for all its values, or else in the server's words. */
 export function declinedText({ code, values, reason }) {
   const key = `device_declined.${code}`;
-  if (!code || !hasText(key)) return sentence(reason);
-  const known = Object.entries(values).map(([name, value]) => [name, name.endsWith("seconds") ? span(value) : name === "device" ? nameOf(value) : value]);
+  if (!code || !hasText(key)) return sentence(titled(reason));
+  const known = Object.entries(values).map(([name, value]) => [name, name.endsWith("seconds") ? span(value) : name === "device" ? nameOf(value) : name === "conditions" ? titled(value) : value]);
   const text = t(key, Object.fromEntries(known));
-  return sentence(/\{\w+\}/.test(text) ? reason : text);
+  return sentence(/\{\w+\}/.test(text) ? titled(reason) : text);
 }

@@ -4,7 +4,7 @@
 import { arrange, make, set, setText } from "../dom.js";
 import { condense } from "./record.js";
 import { describe } from "./tip.js";
-import { phaseWord } from "../words.js";
+import { faultText, phaseWord } from "../words.js";
 
 /** A narrower bar cannot be seen by itself. */
 const SMALL_PIXELS = 3;
@@ -103,7 +103,7 @@ export class Bars {
     set(bar, "data-why", sort === "unknown" ? item.phase : null);
     set(bar, "data-pattern", sort === "busy" ? pattern(item.phase) : null);
     set(bar, "aria-label", describe(item, this.#causes).join(", "));
-    const word = WORDLESS.has(sort) ? "" : (item.fault ?? phaseWord(item.phase));
+    const word = WORDLESS.has(sort) ? "" : (faultText(item.fault) ?? phaseWord(item.phase));
     const seen = Math.max((Math.min(item.end, to) - start) * second, SMALL_PIXELS);
     setText(bar.firstChild, (word.length + 2) * LETTER_REM * rem < seen ? word : "");
   }

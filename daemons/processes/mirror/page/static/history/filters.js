@@ -5,6 +5,7 @@ import { make, set } from "../dom.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
 import { t } from "../text.js";
+import { roomName } from "../words.js";
 
 const STATES = "-";
 
@@ -51,7 +52,7 @@ export class Filters {
   update() {
     const devices = [...house.devices.values()];
     const rooms = [...new Set(devices.map(({ room }) => room))].filter(Boolean);
-    fill(this.#room, [["", t("history.all_rooms")], ...rooms.map((room) => [room, room])]);
+    fill(this.#room, [["", t("history.all_rooms")], ...rooms.map((room) => [room, roomName(room)])]);
     const room = this.#room.value;
     const inside = devices.filter((each) => !room || each.room === room);
     fill(this.#device, [["", t("history.all_devices")], ...inside.map(({ id, name }) => [id, name])]);

@@ -10,6 +10,8 @@ import { t } from "../text.js";
 
 /** The least distance between two values of the axis. */
 const TICK_REM = 1.35;
+/** The height of a value of the axis. */
+const LINE_REM = 0.9;
 /** The path is built again when the graph has moved by this part of its width. */
 const MOST_SHIFT = 0.5;
 /** A narrower span that is not known cannot be seen. */
@@ -146,9 +148,14 @@ export class Graph {
     set(this.element, "aria-label", isEmpty ? name : `${name}: ${number(low)} – ${format(high)}`);
     if (this.#size) return;
     const last = this.#scale.ticks.length - 1;
+    // The highest text hangs from the upper edge, and the lowest one stands on the lower edge.
+    const line = LINE_REM * rem;
+    const isFree = (y) => last * line < height && y >= 1.5 * line && y <= height - 1.5 * line;
     this.#ticks.replaceChildren(
       ...(isEmpty ? [] : this.#scale.ticks).map((value, i) => {
-        const tick = make("span", {}, i === last ? format(value) : number(value));
+        const isBetween = i > 0 && i < last;
+        const text = isBetween && !isFree((height * this.#y(value)) / HEIGHT) ? "" : i === last ? format(value) : number(value);
+        const tick = make("span", { class: isBetween ? "" : i ? "high" : "low" }, make("b", {}, text));
         tick.style.top = `${this.#y(value)}%`;
         return tick;
       }),

@@ -5,7 +5,7 @@ import { make, setText } from "../dom.js";
 import { house } from "../house.js";
 import { wordOf } from "./record.js";
 import { t } from "../text.js";
-import { because, span } from "../words.js";
+import { because, faultText, span } from "../words.js";
 
 const LISTED = 500;
 const HEADS = ["device", "state", "from", "to", "duration", "cause"];
@@ -43,7 +43,7 @@ function line(item, causes) {
   const { calendar, now } = house;
   const name = house.devices.get(item.device)?.name ?? item.device;
   const cells = [
-    [wordOf(item), item.fault].filter(Boolean).join(", "),
+    [wordOf(item), faultText(item.fault)].filter(Boolean).join(", "),
     calendar.moment(item.from, now),
     item.to == null ? t("history.now") : calendar.moment(item.to, now),
     span((item.to ?? now) - item.from),

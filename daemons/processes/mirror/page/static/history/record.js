@@ -28,6 +28,8 @@ import { phaseWord } from "../words.js";
  * @property {number} version it grows when the items change
  */
 
+/** Fields whose value is a moment: a graph of them means nothing. */
+const MOMENTS = new Set(["since", "forecast_at", "hourly_begin", "next_begin", "next_end"]);
 /** Why nothing is known of a time before the first record. */
 export const BEFORE = "before";
 /** A house that starts has so long until the recorder and the processes run. */
@@ -58,7 +60,8 @@ export class Record {
         ...outages(id, processes, before?.to),
         ...unknown.map(({ from, to, why }) => span(id, "unknown", why, from, to)),
       ];
-      this.rows.set(id, { items: items.sort((a, b) => a.from - b.from), measurements, unknown, energy, version: 0 });
+      const shown = Object.fromEntries(Object.entries(measurements).filter(([field]) => !MOMENTS.has(field)));
+      this.rows.set(id, { items: items.sort((a, b) => a.from - b.from), measurements: shown, unknown, energy, version: 0 });
     }
   }
 

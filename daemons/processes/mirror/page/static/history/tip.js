@@ -5,7 +5,7 @@ import { make } from "../dom.js";
 import { house } from "../house.js";
 import { wordOf } from "./record.js";
 import { t } from "../text.js";
-import { because, span } from "../words.js";
+import { because, faultText, span } from "../words.js";
 
 /** Return the lines of the tip. */
 export function describe(item, causes) {
@@ -20,7 +20,7 @@ export function describe(item, causes) {
   const phase = percent == null ? wordOf(item) : t("history.at_level", { phase: wordOf(item), percent });
   const what = isMany ? t("history.changes", { count: item.count }) : phase;
   const cause = isMany ? t("history.zoom_to_see") : item.sort === "stretch" ? because(item.cause, item.device, causes) : item.cause;
-  return [`${name}: ${what}`, item.fault, `${when} · ${span(end - item.from)}`, cause].filter(Boolean);
+  return [`${name}: ${what}`, faultText(item.fault), `${when} · ${span(end - item.from)}`, cause].filter(Boolean);
 }
 
 export class Tip {

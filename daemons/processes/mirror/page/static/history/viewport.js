@@ -6,10 +6,11 @@ import { house } from "../house.js";
 export const SPANS = { hour: 3600, day: 86400, week: 7 * 86400, month: 30 * 86400, year: 365 * 86400 };
 const SHORTEST_SECONDS = 10;
 const LONGEST_SECONDS = 4 * 366 * 86400;
-/** The space to the right of now, as a part of the visible span. */
+/** The space to the right of now, as a part of the length. It is beyond the length, which ends now. */
 const MARGIN = 0.03;
 
 export class Viewport {
+  /** In seconds; while it follows the present, this is the time until now. */
   length;
   /** The end of the visible span; only known once the time is. */
   to = 0;
@@ -27,7 +28,12 @@ export class Viewport {
   }
 
   get from() {
-    return this.to - this.length;
+    return this.to - this.#visible;
+  }
+
+  /** The visible span in seconds. */
+  get #visible() {
+    return this.length * (this.follows ? 1 + MARGIN : 1);
   }
 
   /** Move with the present, if it follows. Before the first message the time is not known. */
@@ -44,17 +50,17 @@ export class Viewport {
 
   /** Move by a part of the visible span; positive is later. */
   pan = (part) => {
-    this.to += part * this.length;
+    this.to += part * this.#visible;
     this.#moved();
   };
 
   /** Change the length by a factor, around a point from 0 to 1; without a point, the present stays at its place. */
   zoom = (factor, centre) => {
     const length = Math.min(Math.max(this.length * factor, SHORTEST_SECONDS), LONGEST_SECONDS);
-    const around = centre ?? (this.follows ? 1 - MARGIN : 0.5);
-    const fixed = this.from + around * this.length;
-    this.to = fixed + (1 - around) * length;
+    const around = centre ?? (this.follows ? 1 / (1 + MARGIN) : 0.5);
+    const fixed = this.from + around * this.#visible;
     this.length = length;
+    this.to = fixed + (1 - around) * this.#visible;
     this.#moved(this.follows && centre == null);
   };
 

@@ -11,8 +11,9 @@ import { mainReading, phaseWord, readings, written } from "../reading.js";
 import { Slider, Steps, isScale } from "./slider.js";
 import { Spark } from "./spark.js";
 import { Swatch } from "./swatch.js";
+import { UNDO_SECONDS, undoButton, wayBack } from "./undo.js";
 import { hasText, t, withUnit } from "../text.js";
-import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
+import { absence, afar, countdown, failure, faultText, isTranslated, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
 const RECEIPT_SECONDS = 12;
 /** What was applied is seen at the device, too. */
@@ -101,8 +102,8 @@ export class Card extends HTMLElement {
     set(this.#name, "title", device.name);
     this.#say(device, isLive);
     const fault = isLive ? device.state?.fault : null;
-    setTextOrHide(this.#note, fault ?? (isLive ? concern(device) : this.#remark(device, presence)));
-    english(this.#note, fault != null);
+    setTextOrHide(this.#note, faultText(fault) ?? (isLive ? concern(device) : this.#remark(device, presence)));
+    english(this.#note, fault != null && !isTranslated(fault));
     setHidden(this.#log, presence !== "failed" || !device.last_lines?.length);
     if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
     for (const scale of this.#scales) scale.show(device);
@@ -168,14 +169,39 @@ export class Card extends HTMLElement {
   async #command(name, args) {
     clearTimeout(this.#fade);
     setText(this.#receipt, ""); // the last receipt is about another command
+    const device = house.devices.get(this.dataset.device ?? "");
+    const back = device ? wayBack(device) : null;
     const answer = await house.command(this.dataset.device, name, args);
     if (answer.outcome !== "applied") this.update(); // an input shows the present value again
     const text = receipt(answer);
     setText(this.#receipt, text);
     set(this.#receipt, "data-outcome", answer.outcome);
     announce(`${this.#link.textContent}: ${text}`);
-    const seconds = answer.outcome === "applied" ? APPLIED_SECONDS : RECEIPT_SECONDS;
-    this.#fade = setTimeout(() => setText(this.#receipt, ""), seconds * 1000);
+    const isBack = answer.outcome === "applied" && back != null;
+    const seconds = isBack ? UNDO_SECONDS : answer.outcome === "applied" ? APPLIED_SECONDS : RECEIPT_SECONDS;
+    if (isBack) this.#offerToUndo(back);
+    this.#fade = setTimeout(() => this.#endReceipt(), seconds * 1000);
+  }
+
+  /** @param {import("./undo.js").WayBack} back */
+  #offerToUndo({ word, args }) {
+    const button = undoButton(this.#link.textContent, async () => {
+      clearTimeout(this.#fade);
+      const answer = await house.command(this.dataset.device, word, args);
+      const isUndone = answer.outcome === "applied";
+      const text = isUndone ? t("receipt.undone") : receipt(answer);
+      setText(this.#receipt, text);
+      set(this.#receipt, "data-outcome", answer.outcome);
+      announce(`${this.#link.textContent}: ${text}`);
+      this.#fade = setTimeout(() => this.#endReceipt(), (isUndone ? APPLIED_SECONDS : RECEIPT_SECONDS) * 1000);
+    });
+    this.#receipt.append(" ", button);
+  }
+
+  /** Remove the receipt; while its button has the focus, it stays. */
+  #endReceipt() {
+    if (this.#receipt.contains(document.activeElement)) this.#fade = setTimeout(() => this.#endReceipt(), RECEIPT_SECONDS * 1000);
+    else setText(this.#receipt, "");
   }
 }
 

@@ -10,6 +10,7 @@ import { Pager } from "./pager.js";
 import { needsAttention } from "./quiet.js";
 import { Room } from "./room.js";
 import { t } from "../text.js";
+import { roomName } from "../words.js";
 
 /** More cards at the top would leave no space for the rooms. */
 const MOST_PINNED = 4;
@@ -173,7 +174,7 @@ export class Rooms extends HTMLElement {
 const EM = 16;
 
 function roomOf({ room, favourite }) {
-  return favourite ? t("rooms.favourites") : room || t("rooms.elsewhere");
+  return favourite ? t("rooms.favourites") : roomName(room || "House");
 }
 
 /** Return the names of the devices by room, the favourites first. */

@@ -7,7 +7,7 @@ import { house } from "../house.js";
 import { capital, noticeText } from "../attention/notice.js";
 import { changeAbove } from "../moved.js";
 import { hasText, t } from "../text.js";
-import { countdown, phaseWord, receipt } from "../words.js";
+import { countdown, faultText, phaseWord, receipt } from "../words.js";
 
 const SHORT = 48;
 const MIDDLE = 160;
@@ -63,7 +63,7 @@ export class Sentence extends HTMLElement {
     const wanted = part.level && part.level !== "alarm" && house.isLive && mayAcknowledge(part.device);
     const button = element.querySelector("button");
     if (!wanted) button?.remove();
-    else if (!button) element.append(this.#button(part));
+    else if (!button) element.firstElementChild.after(this.#button(part)); // before the dot
   }
 
   /** Make the button that acknowledges a notice. */
@@ -115,6 +115,8 @@ function partText({ code, values, device }) {
       return t(`sentence.presence_${values.presence}`, values);
     case "sentence.phase":
       return t(code, { ...values, phase: phaseWord(values.phase) });
+    case "sentence.fault":
+      return t(code, { ...values, text: faultText(values.text) ?? "" });
     case "sentence.meal_ready":
       return t(code, { meal: values.meal });
     default:

@@ -30,13 +30,14 @@ export class Slider {
   #held = false;
   #isOff = false;
   #input = make("input", { type: "range", class: "slider" });
+  #caption = make("span", { class: "caption", "aria-hidden": "true" });
 
   /** @param {OnCommand} onCommand */
   constructor(control, onCommand) {
     this.#control = control;
     const { lowest, highest, step, unit, command, argument } = control;
     for (const [name, value] of Object.entries({ min: lowest, max: highest, step, "data-unit": unit })) set(this.#input, name, value);
-    this.element = make("label", { class: "slide" }, this.#input);
+    this.element = make("label", { class: "slide" }, this.#caption, this.#input);
     this.#input.addEventListener("input", () => this.#hold(true));
     this.#input.addEventListener("change", () => {
       this.#hold(false);
@@ -48,7 +49,9 @@ export class Slider {
     const value = state?.[this.#control.field];
     setHidden(this.element, value == null);
     if (value == null) return;
-    set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));
+    const what = labelOf(this.#control.label);
+    setText(this.#caption, what);
+    set(this.#input, "aria-label", t("card.input", { label: what, name }));
     this.#isOff = isOff(this.#control, state);
     const shown = this.#isOff ? this.#control.lowest : value;
     // While a person drags the slider, new states do not move it.
