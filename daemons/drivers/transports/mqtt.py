@@ -81,10 +81,10 @@ async def mqtt_session(
             socket_options=[NO_DELAY],
         )
         async with client:
-            for topic in qos0_topics:
-                await _subscribe(client, device, topic, 0)
             for topic in topics:
                 await _subscribe(client, device, topic, QOS)
+            for topic in qos0_topics:
+                await _subscribe(client, device, topic, 0)
             yield client
     except (aiomqtt.MqttError, OSError, ValueError) as error:
         why = describe_error(error)

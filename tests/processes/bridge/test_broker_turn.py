@@ -38,13 +38,12 @@ def test_after_a_good_session_the_others_come_first() -> None:
     """An address that was good is tried last. A broker with one address is tried again."""
 
     async def tried() -> list[Target]:
-        turn = BrokerTurn([A], resolve)
+        turn = BrokerTurn([A, B], resolve)
         await turn.next()
-        second = await turn.next()
-        turn.on_good(second)
+        turn.on_good(await turn.next())
         return [await turn.next(), await turn.next()]
 
-    assert asyncio.run(tried()) == [Target(A, "10.0.0.1"), Target(A, "10.0.0.1")]
+    assert asyncio.run(tried()) == [Target(A, "10.0.0.1"), Target(B, "10.0.1.1")]
     turn = BrokerTurn([B], resolve)
     assert [asyncio.run(turn.next()).address for _ in range(2)] == ["10.0.1.1"] * 2
 
