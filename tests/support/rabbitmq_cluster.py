@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -102,6 +103,10 @@ class RabbitmqCluster:
 
     def __enter__(self) -> Self:
         self._processes[NODES] = subprocess.Popen([self._mapper], env=self._environments[0])
+        deadline = Deadline()
+        while not listens(int(self._environments[0]["ERL_EPMD_PORT"])):  # else a node starts another mapper
+            assert deadline.left() > 0, "the port mapper does not listen"
+            time.sleep(0.02)  # a listener sends no event
         for node in range(NODES):
             self.start(node)
         self.wait()
@@ -115,3 +120,10 @@ class RabbitmqCluster:
                 process.wait()
             else:
                 self.kill(node)
+
+
+def listens(port: int) -> bool:
+    """Return whether a program listens on a port of loopback."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -9,20 +9,27 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Event
 from typing import Any
 
 import pytest
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
 from daemons import __version__
 from daemons.bus.message import BRIDGE
 from daemons.bus.origin import Reason
+from daemons.drivers.transports.mqtt import message_properties
 from daemons.processes.bridge.alive import Alive, decode_alive
 from tests.support import homeassistant
 from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventually
 from tests.support.mosquitto import Mosquitto, make_certificate
 from tests.support.mqtt_recorder import MqttRecorder, record_broker
+from tests.support.patience import patience
 
 STANDSTILL_SECONDS = 5.0
 """After a longer standstill the bridge drops the commands that waited (docs/bridge.md)."""
@@ -141,6 +148,33 @@ def alive_with(mqtt_client: MqttRecorder, **devices: int) -> Alive | None:
     payload = mqtt_client.retained.get("house/bridge/alive")
     alive = decode_alive(payload) if payload else None
     return alive if alive and alive.devices == devices else None
+
+
+def test_cause_and_origin_are_user_properties(house: TemporaryHouse, broker: Mosquitto) -> None:
+    """With MQTT 5, a command brings its cause and its sender, and the state that follows carries them."""
+    received: Queue[dict[str, str]] = Queue()
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    subscribed = Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _, __, message: received.put(
+        dict(getattr(message.properties, "UserProperty", []))
+    )
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    try:
+        client.subscribe("house/lamp/state", 1)
+        assert subscribed.wait(patience())
+        properties = message_properties([("cause", "f00d"), ("origin", "phone")], 30)
+        client.publish("house/lamp/command", "ON", 1, properties=properties)
+        while (found := received.get(timeout=patience())).get("cause") != "f00d":
+            pass
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    assert found["origin"] == "command:bridge:phone@lamp"
+    with house.listen("lamp") as listener:
+        listener.wait_for(lambda it: it.has_state("lamp", status=True))
+        assert listener.states["lamp"].reason == Reason("command", "bridge:phone")
 
 
 def receipt_of_the_bridge(mqtt_client: MqttRecorder, topic: str, payload: str) -> dict[str, Any]:
