@@ -46,7 +46,7 @@ def retained_messages(folder: Path, discovery: str) -> dict[str, bytes]:
             names = json.loads(house.house("status", "--json").stdout)["devices"]
             heard.wait_for(lambda: heard.is_online("bridge") and all(map(heard.is_online, names)))
             time.sleep(2)  # values that only some hardware reports are announced a moment later
-            return dict(heard.retained)
+            return {topic: payload for topic, payload in heard.retained.items() if "/command/" not in topic}
         finally:
             house.house("down")
 
@@ -80,6 +80,26 @@ def connect_house(port: int, number: int, messages: dict[str, bytes]) -> socket.
     while not received.endswith(b"\xd0\x00"):
         received += link.recv(100)
     return link
+
+
+def publish_houses(port: int, houses: int, messages: dict[str, bytes]) -> None:
+    """Publish the retained messages of many houses in one session; return when the broker has read them."""
+    with socket.create_connection(("127.0.0.1", port), 60) as link:
+        connect = field(b"MQTT") + bytes([4, 2]) + struct.pack("!H", 0) + field(b"houses")
+        link.sendall(packet(0x10, connect))
+        for number in range(houses):
+            prefix = house_prefix(number).encode()
+            parts = [packet(0x31, field(prefix + topic.encode()) + text) for topic, text in messages.items()]
+            link.sendall(b"".join(parts))
+        link.sendall(b"\xc0\x00")  # PINGREQ: its answer comes after all of this is read
+        received = b""
+        while not received.endswith(b"\xd0\x00"):
+            received += link.recv(100)
+
+
+def house_prefix(number: int) -> str:
+    """Return the beginning of all topics of a house of a fleet."""
+    return f"fleet/h{number:05}/"
 
 
 def memory_mb(pid: int) -> float:

@@ -23,6 +23,7 @@ from daemons.cli import (
     why,
 )
 from daemons.cli.context import Context, VerbGroup
+from daemons.cli.fleet import verbs as fleet
 from daemons.cli.surroundings import prepare
 from daemons.storage.release import describe_version
 
@@ -99,6 +100,7 @@ for verb in (
     upgrade.upgrade,
     lifecycle.drill,
     lifecycle.check,
+    fleet.fleet,
     doctor.doctor,
     install.install,
     install.uninstall,

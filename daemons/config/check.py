@@ -22,19 +22,48 @@ TABLES = ["include", "house", "recorder", "bridge", "exchange", "hosts", "defaul
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
 """The names of the processes that are no devices; no device may have one of them."""
 NEEDS_POSITION = "a time of the sun needs latitude and longitude in [house]"
+IN_BROKERS = {
+    "broker": 'Each broker is an address in brokers, such as "mqtt://10.0.0.2:1883"',
+    "port": 'In brokers, the port is a part of each address, such as "mqtt://10.0.0.2:1883"',
+    "tls": 'In brokers, TLS is a part of each address: "mqtts://10.0.0.2:8883"',
+}
+"""How `brokers` contains what the other keys say."""
 NAME_RULE = "allowed: a-z, 0-9 and _, a letter first, 40 characters at most"
 
 
-def _bridge(raw: dict[str, Any], hosts: dict[str, Host], problems: list[Problem]) -> None:
-    """Check the table [bridge], and that its library is installed."""
+def _bridge(raw: dict[str, Any], hosts: dict[str, Host], problems: list[Problem]) -> Bridging | None:
+    """Check the table [bridge], and that its library is installed; return it."""
     if BRIDGE not in raw:
-        return
+        return None
     bridging = parse_table(raw[BRIDGE], Bridging, (BRIDGE,), problems)
+    if bridging and bridging.brokers:
+        for key in ("broker", "port", "tls"):
+            if key in raw[BRIDGE]:
+                text = f"{key} stands beside brokers; delete one of the two. {IN_BROKERS[key]}"
+                problems.append(Problem((BRIDGE, key), text))
     if missing := missing_library("aiomqtt"):
         problems.append(Problem((BRIDGE,), missing))
     if bridging and bridging.host is not None and bridging.host not in hosts:
         text = f"there is no host {format_toml(bridging.host)}; {suggest(bridging.host, hosts)}"
         problems.append(Problem((BRIDGE, "host"), text))
+    return bridging
+
+
+def _bridged_commands(
+    bridging: Bridging, tables: dict[str, Any], devices: dict[str, Device], problems: list[Problem]
+) -> None:
+    """Check that each path in `commands` of [bridge] names a device, and a command of it."""
+    for index, path in enumerate(() if isinstance(bridging.commands, bool) else bridging.commands):
+        name, _, word = path.partition("/")
+        where = (BRIDGE, "commands", index)
+        if name not in tables:
+            text = f"there is no device {format_toml(name)}; {suggest(name, tables)}"
+            problems.append(Problem(where, text))
+        elif word and name in devices:
+            usable = devices[name].kind.usable_commands(devices[name].options)
+            if word not in usable:
+                text = f"{name} has no command {format_toml(word)}; {suggest(word, usable)}"
+                problems.append(Problem(where, text))
 
 
 def check(
@@ -53,7 +82,7 @@ def check(
     parse_table(raw.get("recorder", {}), Recording, ("recorder",), problems)
     parse_table(raw.get("exchange", {}), Front, ("exchange",), problems)
     hosts = _hosts(raw.get("hosts", {}), problems)
-    _bridge(raw, hosts, problems)
+    bridging = _bridge(raw, hosts, problems)
     tables = raw.get("devices", {})
     if not isinstance(tables, dict) or not tables:
         problems.append(Problem(("devices",), "there is no device; add a table [devices.NAME]"))
@@ -75,6 +104,8 @@ def check(
             if device.host is not None and device.host not in hosts:
                 text = f"there is no host {format_toml(device.host)}; {suggest(device.host, hosts)}"
                 problems.append(Problem(("devices", name, "host"), text))
+    if bridging:
+        _bridged_commands(bridging, tables, devices, problems)
     _check_rules(tables, problems)
     check_possible(tables, devices, problems)
     if not problems:  # a rule that cannot be parsed is missing, and the numbers of others would be wrong

@@ -1,5 +1,6 @@
 """The tables of house.toml other than devices: their keys, types, limits and defaults."""
 
+import re
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -7,20 +8,36 @@ from msgspec import Meta, Struct, field
 
 from daemons.bus.facts import LOW_BATTERY_PERCENT, OPEN_SECONDS
 from daemons.config.sun import SunCalendar
-from daemons.drivers.transports.broker import Broker
-from daemons.values import KeyText, Seconds
+from daemons.drivers.transports.broker import Broker, BrokerUrl
+from daemons.values import KeyText, Parsed, Seconds
 
 Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*\Z", max_length=100)]
 """The first levels of topics: letters, digits and _, with / between them."""
 
 
+class CommandPath(str, Parsed):
+    """A command of a device, such as "heater/set", or all commands of a device: "lamp/"."""
+
+    __slots__ = ()
+    allowed = 'a command of a device, such as "heater/set", or all of its commands: "lamp/"'
+
+    @classmethod
+    def parse(cls, text: object) -> "CommandPath":
+        """Parse a path; raises ValueError for anything else."""
+        if not isinstance(text, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}/[a-z0-9_]{0,64}", text):
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+
 class Bridging(Broker, frozen=True, kw_only=True):
     """The table [bridge]."""
 
+    brokers: Annotated[tuple[BrokerUrl, ...], Meta(max_length=20)] = ()
+    """Several brokers, or nodes of a cluster, which are tried in turn; in place of `broker`."""
     prefix: Prefix = "house"
     """The first levels of the topics of this house; each house at a broker needs its own."""
-    commands: bool = True
-    """Whether the bridge accepts commands from the broker."""
+    commands: bool | Annotated[tuple[CommandPath, ...], Meta(max_length=1000)] = True
+    """Whether the bridge accepts commands from the broker, or which ones."""
     discovery: Literal["device", "component", "off"] = "device"
     """The form of the discovery messages; "component" is for Home Assistant before 2024.11."""
     discovery_prefix: Prefix = "homeassistant"
@@ -33,8 +50,26 @@ class Bridging(Broker, frozen=True, kw_only=True):
         """Check rules over several keys."""
         if self.prefix == self.discovery_prefix:
             raise ValueError("prefix and discovery_prefix must differ")
-        if self.certificate_authority is not None and not self.tls:
-            raise ValueError("certificate_authority is for tls = true")
+        files = {
+            "certificate_authority": self.certificate_authority,
+            "certificate_file": self.certificate_file,
+            "key_file": self.key_file,
+        }
+        for key in (key for key, file in files.items() if file is not None):
+            if self.brokers and not any(one.tls for one in self.each_broker()):
+                raise ValueError(f'{key} is for brokers with TLS: "mqtts://..."')
+            if not self.brokers and not self.tls:
+                raise ValueError(f"{key} is for tls = true")
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file is for certificate_file, which is missing")
+
+    def each_broker(self) -> tuple[Broker, ...]:
+        """Return each broker, in the order in which the bridge tries them."""
+        common = {key: getattr(self, key) for key in Broker.__struct_fields__}
+        addresses = [
+            {"broker": url.host, "port": url.port, "tls": url.scheme == "mqtts"} for url in self.brokers
+        ]
+        return tuple(Broker(**{**common, **address}) for address in addresses) or (Broker(**common),)
 
 
 Title = Annotated[str, Meta(min_length=1, max_length=60)]

@@ -1,5 +1,6 @@
 """The installed configuration, and its fingerprint, which tells whether it is another one than before."""
 
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -22,5 +23,12 @@ def fingerprint(content: bytes) -> str:
     return f"{zlib.crc32(content):08x}"
 
 
+def digest(content: bytes) -> str | None:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a configuration."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+INSTALLED_DIGEST = ChangedFile(INSTALLED, digest, None)
+"""The digest of the installed configuration, equal on all machines; None if nothing is installed."""
 INSTALLED_FINGERPRINT = ChangedFile(INSTALLED, fingerprint, "")
 """The fingerprint of the installed configuration; empty if nothing is installed."""

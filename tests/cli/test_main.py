@@ -48,6 +48,7 @@ VERBS = [
     "upgrade",
     "drill",
     "check",
+    "fleet",
     "doctor",
     "install",
     "uninstall",

@@ -562,10 +562,38 @@ def test_no_mutilated_file_raises_anything_else(tmp_path: Path, changes: list[tu
         ('prefix = "homeassistant"', None, "prefix and discovery_prefix must differ"),
         ('discovery = "devices"', "discovery", "one of"),
         ('certificate_authority = "/x.pem"', None, "certificate_authority is for tls = true"),
+        ('key_file = "/x.key"\ntls = true', None, "key_file is for certificate_file, which is missing"),
+        ('certificate_file = "/x.pem"\nbrokers = ["mqtt://a"]', None, 'for brokers with TLS: "mqtts://..."'),
+        ('brokers = ["mqtts://a:8883", "http://b"]', "brokers", 'such as "mqtts://mqtt.example.com:8883"'),
+        ('brokers = ["mqtt://a:70000"]', "brokers", "is not allowed"),
+        ('brokers = ["mqtt://user:secret@a"]', "brokers", "is not allowed"),
+        (
+            'brokers = ["mqtts://a"]\nbroker = "b"',
+            "broker",
+            "broker stands beside brokers; delete one of the two",
+        ),
+        (
+            'brokers = ["mqtts://a"]\ntls = true',
+            "tls",
+            'TLS is a part of each address: "mqtts://10.0.0.2:8883"',
+        ),
         ('password_file = "x"', "password_file", "is not allowed"),
         ("port = 0", "port", "a whole number from 1 to 65535"),
         ('host = "attic"', "host", 'there is no host "attic"; allowed: none'),
         ("brokre = 1", "brokre", "did you mean 'broker'?"),
+        (
+            "commands = 1",
+            "commands",
+            'true or false or a list, each a command of a device, such as "heater/set"',
+        ),
+        ('commands = ["toaster"]', "commands", '["toaster"] is not allowed'),
+        ('commands = ["toaster/start/now"]', "commands", "is not allowed"),
+        ('commands = ["toster/"]', "commands.0", "there is no device \"toster\"; did you mean 'toaster'?"),
+        (
+            'commands = ["toaster/", "toaster/strat"]',
+            "commands.1",
+            "toaster has no command \"strat\"; did you mean 'start'? allowed: start, stop",
+        ),
     ],
 )
 def test_mistakes_in_the_bridge_table_are_reported(

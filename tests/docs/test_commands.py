@@ -50,6 +50,7 @@ NOT_RUN = {
     r"(sudo )?apt(-get)? .*": "it installs packages of the system",
     r"(sudo )?(systemctl|loginctl|journalctl) .*": "it changes the services of the machine",
     r"make (test|test-long|test-all|check|bench|bench-full|pictures|clean)\b.*": "it takes minutes",
+    r"house fleet\b.*": "it needs a broker; tests/cli/fleet/ runs it",
     r"house drill\b.*": "it takes a minute; tests/cli/test_drill.py runs it",
     r"house doctor\b.*": "its exit status is about the machine; tests/cli/test_doctor.py runs it",
     r"house discover\b.*": "it searches the network of the machine",

@@ -56,13 +56,14 @@ class Mosquitto:
         *,
         password: str | None = None,
         tls: bool = False,
+        client_certificate: Path | None = None,
         acl: str | None = None,
         subscriptions: Sequence[str] | None = None,
     ) -> None:
         """Create a broker; with a password it accepts only the user `house`, with TLS no plain connection.
 
         `acl` is the content of its access list. With `subscriptions`, it refuses each SUBSCRIBE to another
-        topic filter.
+        topic filter. With `client_certificate` and TLS, it accepts only clients with this certificate.
         """
         program = shutil.which("mosquitto", path=SEARCH)
         if program is None:
@@ -95,6 +96,8 @@ class Mosquitto:
         if tls:
             self.authority = make_certificate(folder, "broker")
             lines += [f"certfile {self.authority}", f"keyfile {self.authority.with_suffix('.key')}"]
+        if client_certificate is not None:
+            lines += [f"cafile {client_certificate}", "require_certificate true"]
         if os.getuid() == 0:
             lines += ["user root"]  # otherwise mosquitto drops root, and cannot read the test's folder
         self._conf.write_text("\n".join([*lines, "set_tcp_nodelay true", ""]))

@@ -128,15 +128,16 @@ def glass(
     rows: int = 30,
     in_shell: bool = False,
     keys: bool = True,
+    verb: tuple[str, ...] = ("mirror",),
     **more: str,
 ) -> Iterator[Terminal]:
-    """Run `house mirror` in a terminal of this size, optionally in a shell or without a keyboard."""
+    """Run a live view in a terminal of this size, optionally in a shell or without a keyboard."""
     keyboard, program = pty.openpty()
     fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     around = [HOUSE[0], "-c", SHELL] if in_shell else []
     environment = {**house.environment, "TERM": "xterm", **more}
     process = subprocess.Popen(
-        [*around, *HOUSE, "mirror"],
+        [*around, *HOUSE, *verb],
         env={key: value for key, value in environment.items() if key not in ("COLUMNS", "LINES")},
         stdin=program if keys else subprocess.DEVNULL,
         stdout=program,

@@ -9,6 +9,7 @@ from typing import Any
 
 from daemons.cli.checks.finding import Finding, unknown, well, wrong
 from daemons.config import loader
+from daemons.config.tables import Bridging
 from daemons.drivers.transports.broker import Broker
 from daemons.errors import HouseError
 from daemons.values import parse_table
@@ -45,11 +46,12 @@ def brokers(raw: dict[str, Any]) -> dict[Endpoint, list[str]]:
                 tables[name] = table.get(word, {})
     found: dict[Endpoint, list[str]] = {}
     for name, table in tables.items():
-        own = (
-            {key: table[key] for key in ("broker", "port") if key in table} if isinstance(table, dict) else {}
-        )
-        if (parsed := parse_table(own, Broker, (), [])) is not None:
-            found.setdefault((parsed.broker, parsed.port), []).append(name)
+        keys = ("broker", "port") if name != "bridge" or "brokers" not in table else ("brokers",)
+        own = {key: table[key] for key in keys if key in table} if isinstance(table, dict) else {}
+        type_ = Bridging if "brokers" in own else Broker
+        parsed = parse_table(own, type_, (), [])
+        for one in parsed.each_broker() if isinstance(parsed, Bridging) else [parsed] if parsed else []:
+            found.setdefault((one.broker, one.port), []).append(name)
     return found
 
 
@@ -93,7 +95,7 @@ def broker_findings(found: dict[Endpoint, list[str]], results: dict[Endpoint, st
         users = f"{', '.join(names[:MOST_NAMES])}{more}"
         where = f"the broker {endpoint[0]}:{endpoint[1]} of {users}"
         if reason := results[endpoint]:
-            remedy = "start the broker, or correct `broker` and `port` in the configuration"
+            remedy = "start the broker, or correct its address in the configuration"
             findings.append(wrong(CHECK, f"{where} cannot be reached: {reason}", remedy))
         else:
             findings.append(well(CHECK, f"{where} accepts connections"))

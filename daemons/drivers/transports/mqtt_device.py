@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import aiomqtt
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from daemons.drivers import Found
 from daemons.drivers.transports.broker import Broker
@@ -226,5 +226,5 @@ def known_brokers(known: Sequence[Broker]) -> list[Broker]:
 def broker_options(broker: Broker) -> dict[str, object]:
     """Return the configuration keys for this broker, without those that have their default."""
     default = Broker()
-    keys = ("broker", "port", "username", "password_file", "tls", "certificate_authority")
+    keys = tuple(field.encode_name for field in fields(Broker))
     return {key: getattr(broker, key) for key in keys if getattr(broker, key) != getattr(default, key)}

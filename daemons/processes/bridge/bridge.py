@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from daemons import __version__
 from daemons.bus.message import BRIDGE, Command, Moment, Receipt, State, StateContent, encode
 from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
@@ -19,13 +20,16 @@ from daemons.config.slice import Slice
 from daemons.config.tables import Bridging
 from daemons.kinds import TOUCHES
 from daemons.kinds.mirror import Options
+from daemons.processes.bridge.alive import MAX_FAULTS, Alive, count_presences, faults_of
 from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, hardware_texts
 from daemons.processes.bridge.entities import BridgedDevice
 from daemons.processes.bridge.outbox import STALE_EVENT_SECONDS
+from daemons.processes.bridge.properties import user_properties
 from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
+from daemons.storage.installed import INSTALLED_DIGEST
 from daemons.storage.journal import Journal
 from daemons.values import convert
 
@@ -115,6 +119,7 @@ class Bridge:
         loop.every(1.0, self._subscriber.reconnect_silent)
         loop.every(1.0, self._tick)
         loop.every(POLL_SECONDS, self.poll)
+        self._describe_house()
         thread.start()
 
     def handle_command(self, command: Command) -> Receipt:
@@ -136,7 +141,8 @@ class Bridge:
                     "at": message.at,
                     "cause": message.cause,
                 }
-                self._outbox.retain(self._topics.state(message.device), encode(shown))
+                properties = user_properties(message.cause, message.origin)
+                self._outbox.retain(self._topics.state(message.device), encode(shown), properties)
             self._publish_presence(message.device)
 
     def poll(self) -> None:
@@ -182,7 +188,9 @@ class Bridge:
             self._save(pressed={**self._memory.pressed, message.device: at})
             if message.at - at < STALE_EVENT_SECONDS:
                 event = {"event_type": what, "at": at, "cause": moment.cause}
-                self._outbox.send_event(self._topics.event(message.device), encode(event), self._now())
+                properties = user_properties(moment.cause, moment.origin)
+                topic = self._topics.event(message.device)
+                self._outbox.send_event(topic, encode(event), self._now(), properties)
 
     def _announce(self) -> None:
         """Put the discovery messages of all devices into the outbox."""
@@ -215,9 +223,9 @@ class Bridge:
     def _on_session_change(self) -> None:
         """Log and publish whether there is a session with the broker."""
         self._thread.clear_wakeup()
-        place = self._thread.bridging.endpoint
-        if self._thread.is_connected:
-            self._process.log.info("has a session with the broker %s", place)
+        thread = self._thread
+        if thread.is_connected:
+            self._process.log.info("has a session with the broker %s, %s", thread.broker, thread.protocol)
         elif self._thread.fault:
             self._process.log.warning("has no session: %s", self._thread.fault)
         self._publish_state()
@@ -226,7 +234,24 @@ class Bridge:
         if not self._thread.check_alive():
             self._process.log.error("its session hangs")
             self._process.loop.stop("a session that hangs")
+        self._describe_house()
         self._publish_state()
+
+    def _describe_house(self) -> None:
+        """Hand to the thread what the alive messages say of the house."""
+        now = self._now()
+        presences = {name: self._table.presence(name, now) for name in self._peers}
+        faults = faults_of(self._table, presences, self._thread.prefix_fault())
+        beats = [entry.heartbeat for entry in self._table.entries.values() if entry.heartbeat]
+        self._thread.alive = Alive(
+            version=__version__,
+            name=self._title,
+            configuration=INSTALLED_DIGEST.read_or_last(),
+            devices=count_presences(presences.values()),
+            faults=dict(list(faults.items())[:MAX_FAULTS]),
+            fault_count=len(faults),
+            restarts=self._memory.life.restarts + sum(beat.restarts for beat in beats),
+        )
 
     def _publish_state(self) -> None:
         """Publish the state of the bridge, if it has changed."""
@@ -235,8 +260,9 @@ class Bridge:
         shown = {
             "status": is_connected,
             "phase": "connected" if is_connected else "waiting" if thread.fault else "connecting",
-            "fault": thread.fault,
-            "broker": thread.bridging.endpoint,
+            "fault": thread.fault or thread.prefix_fault(),
+            "broker": thread.broker,
+            "protocol": thread.protocol,
         }
         counts = {
             "sent_messages": thread.sent_messages,

@@ -10,7 +10,7 @@ first such message counts as its repetition, unless the command switches off.
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import msgspec
@@ -73,6 +73,23 @@ def parse_command(address: Address, payload: bytes, kinds: Mapping[str, type[Kin
     if address.word not in (None, word):
         raise Rejected(f"the topic has the command {address.word!r} and the payload {word!r}")
     return structs.replace(broker_command, command=word)
+
+
+def is_accepted(commands: bool | Collection[str], device: str, word: str) -> bool:
+    """Return whether the key `commands` of [bridge] allows a command: all, none, or a list of paths."""
+    if isinstance(commands, bool):
+        return commands
+    return f"{device}/" in commands or f"{device}/{word}" in commands
+
+
+def refusal(commands: bool | Collection[str], device: str, word: str) -> str:
+    """Return why the bridge does not accept a command, with those of the device that it accepts."""
+    taken = [] if isinstance(commands, bool) else [path for path in commands if path.startswith(f"{device}/")]
+    listed = ", ".join(path.partition("/")[2] for path in taken) or "none"
+    return (
+        f"this house does not take the command {word!r} for {device} from the broker ([bridge] commands); "
+        f"allowed: {listed}"
+    )
 
 
 def _plain(address: Address, text: str, kind: type[Kind] | None) -> BrokerCommand:

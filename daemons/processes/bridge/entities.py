@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, structs
 from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
 from daemons.kinds import HARDWARE_FACTS, TOUCHES, Control, EntityClass, HardwareLink, Kind, Reading
+from daemons.processes.bridge.commands import is_accepted
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 from daemons.values import CLOCK_TIME, HEX_COLOUR
 
@@ -150,8 +151,8 @@ class BridgedDevice(Struct, frozen=True, kw_only=True):
     """The optional measurements that its hardware has reported."""
     about: dict[str, str] = {}
     """The texts about its hardware, by their fields."""
-    accepts_commands: bool = True
-    """Whether the bridge accepts commands for it."""
+    accepts_commands: bool | tuple[str, ...] = True
+    """Which commands the bridge accepts: the key `commands` of [bridge]."""
 
     def entities(self, topics: Topics) -> list[Entity]:
         """Return the main entity, the buttons and the sensors of the device."""
@@ -166,7 +167,12 @@ class EntityBuilder:
         self._subject = subject
         self._topics = topics
         self._state = topics.state(subject.name)
-        self._commands = {c.__name__.lower(): c for c in kind.commands} if subject.accepts_commands else {}
+        commands = {c.__name__.lower(): c for c in kind.commands}
+        self._commands = {
+            word: c
+            for word, c in commands.items()
+            if is_accepted(subject.accepts_commands, subject.name, word)
+        }
         if (usable := subject.peer.commands) is not None:
             self._commands = {word: c for word, c in self._commands.items() if word in usable}
         self._fields = {

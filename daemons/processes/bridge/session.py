@@ -10,12 +10,14 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import aiomqtt
+import msgspec
+from aiomqtt import ProtocolVersion
 from msgspec import structs
 
 from daemons.bus.dropped import DroppedLog
@@ -24,26 +26,34 @@ from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.drivers.transports import mqtt
 from daemons.drivers.transports.mqtt import ANSWER_SECONDS, QOS
+from daemons.drivers.transports.mqtt_client import MqttClient, RefusedMessage
 from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.drivers.transports.worker import DaemonThreadExecutor
-from daemons.errors import Rejected, Unreachable
+from daemons.errors import HouseError, MessageError, Rejected
+from daemons.processes.bridge.alive import CHANGE_SECONDS, EVERY_SECONDS, SESSION_BYTES, decode_alive
+from daemons.processes.bridge.broker_turn import BrokerTurn, Target
 from daemons.processes.bridge.commands import (
     MAX_SECONDS,
     SAFE_COMMANDS,
     BrokerCommand,
     DuplicateFilter,
+    is_accepted,
     parse_command,
+    refusal,
     register,
 )
 from daemons.processes.bridge.discovery import MIGRATION, node_of_topic
 from daemons.processes.bridge.outbox import BrokerMessage
-from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
+from daemons.processes.bridge.properties import apply_properties
+from daemons.processes.bridge.session_thread import Rival, SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Address
 from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """The first and the longest pause between two attempts."""
+KEEPALIVE_SECONDS = 5
+"""How often a silent session is tested. A broker that is silent for twice this period is lost."""
 GOOD_SECONDS = 10.0
 """After a session of at least this duration, the pauses start again with the first one."""
 BEAT_SECONDS = 0.5
@@ -65,6 +75,8 @@ ECHO_SECONDS = 5.0
 """A message of the bridge to itself must come back within this time."""
 ECHO_INTERVAL_SECONDS = 60.0
 """The interval between two of these messages."""
+MAX_SESSIONS = 50
+"""How many ids of sessions are remembered."""
 BIRTH_SECONDS = 2.0
 """Home Assistant has started: the discovery messages follow at a random moment within this time."""
 RETAINED = "it is retained, so its age is unknown; publish it without retain"
@@ -115,12 +127,20 @@ class BrokerSession:
         self._outbox = thread.outbox
         memory = thread.journal.load() or SessionMemory()
         self._clock = memory.clock()
+        brokers = self._bridging.each_broker()
+        place = " ".join(sorted(broker.endpoint for broker in brokers))
         self._memory = SessionMemory(
-            place=self._bridging.endpoint,
-            topics=memory.topics if memory.place == self._bridging.endpoint else (),
+            place=place,
+            topics=memory.topics if memory.place == place else (),
             ledger=memory.ledger,
             anchor=self._clock.anchor,
+            sessions=memory.sessions,
         )
+        self._turn = BrokerTurn(brokers)
+        self._protocols: dict[str, ProtocolVersion] = {}
+        """By broker, the version of MQTT that it knows, as far as it was tried."""
+        self._refusals: dict[str, str] = {}
+        """By topic, why the broker of this session refuses its messages."""
         self._command_client = AsyncCommandClient()
         self._dropped = DroppedLog(thread.log)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,6 +151,8 @@ class BrokerSession:
         self._echo = b""
         """The payload of the latest message to itself."""
         self._echo_received = asyncio.Event()
+        self._id = ""
+        """The id of the session in its alive messages."""
 
     def wake(self) -> None:
         """Check the outbox soon."""
@@ -161,12 +183,14 @@ class BrokerSession:
 
     async def run(self) -> None:
         """Run one session after the other, with growing pauses while none succeeds."""
-        failures, failure = 0, ""
+        failure = ""
         while True:
-            began = uptime()
+            began, target = uptime(), None
             try:
-                await self._run_session()
-            except Unreachable as error:
+                target = await self._turn.next()
+                self._thread.broker = str(target)
+                await self._run_session(target)
+            except HouseError as error:
                 why = str(error).removeprefix(f"{BRIDGE}: ")
             except Exception as error:
                 why = f"the bridge has failed: {type(error).__name__}: {error}"[:1000]
@@ -176,25 +200,48 @@ class BrokerSession:
             if self._thread.is_connected:
                 self._duplicates.on_broker_lost(uptime())
             self._thread.report(is_connected=False, fault=why)
-            failures = 1 if uptime() - began > GOOD_SECONDS else failures + 1
+            if target is not None and uptime() - began > GOOD_SECONDS:
+                self._turn.on_good(target)
             await asyncio.sleep(
-                with_jitter(backoff_seconds(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+                with_jitter(
+                    backoff_seconds(self._turn.rounds + 1, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                )
             )
 
-    async def _run_session(self) -> None:
+    async def _run_session(self, target: Target) -> None:
+        """Run one session with MQTT 5, or with 3.1.1 if the broker knows no better."""
+        protocol = self._protocols.get(target.broker.endpoint, ProtocolVersion.V5)
+        try:
+            await self._hold_session(target, protocol)
+        except mqtt.OldProtocol:
+            await self._hold_session(target, ProtocolVersion.V311)
+
+    async def _hold_session(self, target: Target, protocol: ProtocolVersion) -> None:
         """Run one session until it ends; raises Unreachable with the reason."""
         topics, bridging = self._topics, self._bridging
-        subscriptions = [topics.availability()]
-        subscriptions += [topics.commands] if bridging.commands else []
-        subscriptions += [f"{bridging.discovery_prefix}/status"] if bridging.discovery != "off" else []
-        # The client id never changes. So the broker first ends the previous session, and publishes the will
-        # of that session before any message of the new one.
+        # A cluster can take seconds to store a subscription with QoS 1. Only commands need it.
+        birth = [f"{bridging.discovery_prefix}/status"] if bridging.discovery != "off" else []
         will = aiomqtt.Will(topics.availability(), OFFLINE, QOS, retain=True)
         async with mqtt.mqtt_session(
-            BRIDGE, bridging, subscriptions, identifier=topics.node(), will=will
+            BRIDGE,
+            target.broker,
+            [topics.commands] if bridging.commands else [],
+            qos0_topics=[topics.availability(), *birth, topics.alive()],
+            # A fixed client id can belong to a node of a cluster that is dead, and the cluster waits for it.
+            # With a new one, the will of the old session may arrive late; _receive answers it.
+            identifier=f"{topics.node()}-{os.urandom(4).hex()}",
+            will=will,
+            protocol=protocol,
+            address=target.address,
+            keepalive_seconds=KEEPALIVE_SECONDS,
         ) as client:
             client.pending_calls_threshold = 2 * MAX_IN_FLIGHT + MAX_UNANSWERED
+            self._protocols[target.broker.endpoint] = protocol
+            self._thread.protocol = "MQTT 5" if protocol == ProtocolVersion.V5 else "MQTT 3.1.1"
+            self._refusals.clear()
             self._standstill.clear()
+            self._id = os.urandom(SESSION_BYTES).hex()
+            self._remember(sessions=(*self._memory.sessions, self._id)[-MAX_SESSIONS:])
             self._duplicates.on_broker_back(uptime())
             try:
                 await run_until_first_ends(
@@ -205,7 +252,7 @@ class BrokerSession:
             # Only a standstill ends the session without an error.
             raise aiomqtt.MqttError("the bridge stood still; a new session follows")
 
-    async def _publish_offline(self, client: aiomqtt.Client) -> None:
+    async def _publish_offline(self, client: MqttClient) -> None:
         """Publish that the bridge is offline: after a clean end the broker does not publish the will."""
         with suppress(aiomqtt.MqttError):
             payload = OFFLINE.encode()
@@ -213,7 +260,7 @@ class BrokerSession:
                 self._topics.availability(), payload, QOS, retain=True, timeout=OFFLINE_SECONDS
             )
 
-    async def _publish_house(self, client: aiomqtt.Client) -> None:
+    async def _publish_house(self, client: MqttClient) -> None:
         """Publish the house, and check again and again that commands would arrive."""
         if not self._bridging.commands:
             await self._announce_and_send(client)
@@ -221,19 +268,36 @@ class BrokerSession:
         await self._check_echo(client)
         await run_until_first_ends(self._announce_and_send(client), self._repeat_echo(client))
 
-    async def _announce_and_send(self, client: aiomqtt.Client) -> None:
+    async def _announce_and_send(self, client: MqttClient) -> None:
         await self._announce(client)
-        self._thread.report(is_connected=True, fault=None)
-        await self._send_outbox(client)
+        self._thread.report(is_connected=True, fault=self._refusal())
+        await run_until_first_ends(self._send_outbox(client), self._repeat_alive(client))
+
+    async def _repeat_alive(self, client: MqttClient) -> None:
+        """Publish that the house is alive: at once, after each change, and at least once a minute."""
+        sent_at, sent = 0.0, None
+        while True:
+            alive = self._thread.alive
+            is_due = uptime() - sent_at > EVERY_SECONDS - CHANGE_SECONDS / 2
+            if alive and (is_due or alive != sent):
+                sent_at, sent = uptime(), alive
+                full = structs.replace(alive, at=time.time(), session=self._id)
+                message = BrokerMessage(self._topics.alive(), msgspec.json.encode(full), retain=True)
+                await self._publish_one(client, message)
+            await asyncio.sleep(CHANGE_SECONDS)
+
+    def _refusal(self) -> str | None:
+        """Return why the broker refuses messages, for the first of the topics; None if it refuses none."""
+        return next(iter(self._refusals.values()), None)
 
     # To itself
 
-    async def _repeat_echo(self, client: aiomqtt.Client) -> None:
+    async def _repeat_echo(self, client: MqttClient) -> None:
         while True:
             await asyncio.sleep(ECHO_INTERVAL_SECONDS)
             await self._check_echo(client)
 
-    async def _check_echo(self, client: aiomqtt.Client) -> None:
+    async def _check_echo(self, client: MqttClient) -> None:
         """Send a message to the bridge itself; MqttError when it does not come back.
 
         A broker may accept a subscription or a message, and deliver nothing: many apply their access list
@@ -242,7 +306,10 @@ class BrokerSession:
         topic, commands = self._topics.echo, self._topics.commands
         self._echo = os.urandom(8).hex().encode()
         self._echo_received.clear()
-        await client.publish(topic, self._echo, QOS, timeout=ANSWER_SECONDS)
+        try:
+            await client.publish(topic, self._echo, QOS, timeout=ANSWER_SECONDS)
+        except RefusedMessage as error:
+            raise aiomqtt.MqttError(f"the broker does not let the bridge publish {topic}: {error}") from error
         try:
             async with asyncio.timeout(ECHO_SECONDS):
                 await self._echo_received.wait()
@@ -254,12 +321,12 @@ class BrokerSession:
 
     # To the broker
 
-    async def _announce(self, client: aiomqtt.Client) -> None:
+    async def _announce(self, client: MqttClient) -> None:
         """Publish all retained messages, and clear those that are no longer needed."""
         retained = self._outbox.take_all()
-        bridge = self._topics.availability()
-        stale = [topic for topic in self._memory.topics if topic not in retained and topic != bridge]
-        ours = {*retained, bridge}
+        bridge, alive = self._topics.availability(), self._topics.alive()
+        ours = {*retained, bridge, alive}
+        stale = [topic for topic in self._memory.topics if topic not in ours]
         self._remember(topics=tuple(sorted(ours.union(stale))))  # before the first publication
         moving = [topic for topic in stale if self._has_changed_format(topic, retained)]
         if moving:  # Home Assistant keeps the settings only if it has released the old format first
@@ -267,16 +334,14 @@ class BrokerSession:
             await asyncio.sleep(MIGRATION_SECONDS)
             await self._publish(client, [BrokerMessage(topic, b"", retain=True) for topic in moving])
             await asyncio.sleep(MIGRATION_SECONDS)
-        await self._publish(
-            client, [BrokerMessage(topic, payload, retain=True) for topic, payload in retained.items()]
-        )
+        await self._publish(client, list(retained.values()))
         await self._publish(
             client, [BrokerMessage(topic, b"", retain=True) for topic in stale if topic not in moving]
         )
         await self._publish(client, [BrokerMessage(bridge, ONLINE.encode(), retain=True)])
         self._remember(topics=tuple(sorted(ours)))
 
-    def _has_changed_format(self, topic: str, retained: dict[str, bytes]) -> bool:
+    def _has_changed_format(self, topic: str, retained: Collection[str]) -> bool:
         """Return whether the device of a discovery topic is now announced in the other format."""
         prefix = self._bridging.discovery_prefix
         node = node_of_topic(topic, prefix)
@@ -285,7 +350,7 @@ class BrokerSession:
         device_prefix = f"{prefix}/device/"
         return other is not None and topic.startswith(device_prefix) != other.startswith(device_prefix)
 
-    async def _send_outbox(self, client: aiomqtt.Client) -> None:
+    async def _send_outbox(self, client: MqttClient) -> None:
         """Publish the messages of the outbox, whenever there are some."""
         while True:
             await self._wakeup.wait()
@@ -298,16 +363,24 @@ class BrokerSession:
                 if cleared := {one.topic for one in messages if not one.payload}:
                     self._remember(topics=tuple(t for t in self._memory.topics if t not in cleared))
 
-    async def _publish(self, client: aiomqtt.Client, messages: list[BrokerMessage]) -> None:
+    async def _publish(self, client: MqttClient, messages: list[BrokerMessage]) -> None:
         """Publish messages, several at once; the messages of one topic stay in order."""
         for start in range(0, len(messages), MAX_IN_FLIGHT):
             part = messages[start : start + MAX_IN_FLIGHT]
             await asyncio.gather(*(self._publish_one(client, one) for one in part))
 
-    async def _publish_one(self, client: aiomqtt.Client, message: BrokerMessage) -> None:
-        await client.publish(
-            message.topic, message.payload, QOS, retain=message.retain, timeout=ANSWER_SECONDS
-        )
+    async def _publish_one(self, client: MqttClient, message: BrokerMessage) -> None:
+        topic, payload, retain = message.topic, message.payload, message.retain
+        properties = None
+        if self._thread.protocol == "MQTT 5":
+            properties = mqtt.message_properties(message.properties, message.expiry_seconds)
+        try:
+            await client.publish(topic, payload, QOS, retain, properties, timeout=ANSWER_SECONDS)
+            self._refusals.pop(topic, None)
+        except RefusedMessage as error:
+            self._refusals[topic] = f"the broker does not let the bridge publish {topic}: {error}"
+        if self._thread.is_connected:
+            self._thread.report(is_connected=True, fault=self._refusal())
         self._thread.sent_messages += 1
         self._thread.sent_bytes += len(message.topic) + len(message.payload)
 
@@ -320,34 +393,41 @@ class BrokerSession:
 
     # From the broker
 
-    async def _receive(self, client: aiomqtt.Client) -> None:
+    async def _receive(self, client: MqttClient) -> None:
         status = f"{self._bridging.discovery_prefix}/status"
         async for message in client.messages:
             topic, payload = str(message.topic), message.payload
             if topic == self._topics.availability():
                 if payload == OFFLINE.encode() and not message.retain:  # the will of an older session
                     await self._publish_one(client, BrokerMessage(topic, ONLINE.encode(), retain=True))
+                    self._outbox.resend()  # older states may have arrived just before it
+            elif topic == self._topics.alive():
+                if not message.retain:
+                    self._on_alive(bytes(payload))
             elif topic == status:
                 if payload == ONLINE.encode() and not message.retain:
-                    self._start_task(self._answer_birth(client))
+                    self._start_task(self._answer_birth())
             elif topic == self._topics.echo and payload == self._echo:
                 self._echo_received.set()
             else:
                 self._handle_command(client, message)
 
-    async def _answer_birth(self, client: aiomqtt.Client) -> None:
+    def _on_alive(self, payload: bytes) -> None:
+        """Note another house that uses the prefix: the id in its alive message is not one of this house."""
+        try:
+            alive = decode_alive(payload)
+        except MessageError as error:
+            self._dropped.add(self._topics.alive(), error)
+            return
+        if alive.session not in self._memory.sessions:
+            self._thread.rival = Rival(alive.name, alive.version, uptime())
+
+    async def _answer_birth(self) -> None:
         """Publish the discovery messages again for a Home Assistant that has just started."""
         await asyncio.sleep(random.uniform(0.1, BIRTH_SECONDS))  # noqa: S311  not a secret
-        prefix = f"{self._bridging.discovery_prefix}/"
-        discovery_messages = [
-            BrokerMessage(topic, payload, retain=True)
-            for topic, payload in self._outbox.retained().items()
-            if topic.startswith(prefix)
-        ]
-        with suppress(aiomqtt.MqttError):  # the next session publishes everything
-            await self._publish(client, discovery_messages)
+        self._outbox.resend(f"{self._bridging.discovery_prefix}/")
 
-    def _handle_command(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
+    def _handle_command(self, client: MqttClient, message: aiomqtt.Message) -> None:
         """Forward a command, or reject it; each command gets a receipt."""
         topic, payload = str(message.topic), bytes(message.payload)
         address = self._topics.read(topic)
@@ -356,9 +436,16 @@ class BrokerSession:
             self._reject(client, None, None, outcome="rejected", reason=f"{topic[:200]}: not a command topic")
             return
         try:
-            broker_command = parse_command(address, payload, self._thread.kinds)
+            broker_command, who = apply_properties(
+                parse_command(address, payload, self._thread.kinds), *mqtt.read_properties(message)
+            )
         except Rejected as error:
             self._reject(client, address, None, outcome="rejected", reason=str(error))
+            return
+        word = broker_command.command or ""
+        if not is_accepted(self._bridging.commands, address.device, word):
+            reason = refusal(self._bridging.commands, address.device, word)
+            self._reject(client, address, broker_command, outcome="rejected", reason=reason)
             return
         if message.retain:
             self._reject(client, address, broker_command, outcome="rejected", reason=RETAINED)
@@ -370,7 +457,8 @@ class BrokerSession:
         if self._standstill.is_set() and broker_command.deadline is None:
             self._reject(client, address, broker_command, outcome="expired", reason=AGE_UNKNOWN)
             return
-        if broker_command.id is None and message.qos and broker_command.command not in SAFE_COMMANDS:
+        may_repeat = message.qos or not client.granted[self._topics.commands]
+        if broker_command.id is None and may_repeat and broker_command.command not in SAFE_COMMANDS:
             key = f"{topic} {hashlib.sha256(payload).hexdigest()}"
             if self._duplicates.is_duplicate(key, uptime()):
                 self._reject(client, address, broker_command, outcome="rejected", reason=REPEATED)
@@ -379,21 +467,21 @@ class BrokerSession:
         now, wall = self._clock.now(), time.time()
         ledger, left_seconds = register(self._memory.ledger, address.device, broker_command, now, wall)
         self._remember(ledger=ledger)
-        self._start_task(self._forward(client, address, broker_command, wall + left_seconds))
+        self._start_task(self._forward(client, address, broker_command, wall + left_seconds, who))
 
     async def _forward(
-        self, client: aiomqtt.Client, address: Address, broker_command: BrokerCommand, until: float
+        self, client: MqttClient, address: Address, broker_command: BrokerCommand, until: float, who: str
     ) -> None:
         wait = min(max(until - time.time(), SHORTEST_WAIT_SECONDS), MAX_SECONDS)
         request = CommandRequest(args=broker_command.args, id=broker_command.id, timeout_seconds=wait)
         receipt = await self._command_client.send(
-            address.device, broker_command.command or "", request, until, who=BRIDGE
+            address.device, broker_command.command or "", request, until, who=who
         )
         await self._send_receipt(client, address.device, {"command": broker_command.command, **receipt})
 
     def _reject(
         self,
-        client: aiomqtt.Client,
+        client: MqttClient,
         address: Address | None,
         broker_command: BrokerCommand | None,
         **receipt: Any,
@@ -407,7 +495,7 @@ class BrokerSession:
         if len(self._tasks) < 2 * MAX_UNANSWERED:
             self._start_task(self._send_receipt(client, device, full_receipt))
 
-    async def _send_receipt(self, client: aiomqtt.Client, device: str, receipt: dict[str, Any]) -> None:
+    async def _send_receipt(self, client: MqttClient, device: str, receipt: dict[str, Any]) -> None:
         with suppress(aiomqtt.MqttError):  # the sender may repeat the command with its id
             await self._publish_one(
                 client, BrokerMessage(self._topics.receipt(device), encode(receipt), retain=False)

@@ -2,25 +2,38 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from daemons.config.loader import missing_module_text
 from daemons.config.tables import Bridging
 from daemons.kinds import Kind
+from daemons.processes.bridge.alive import RIVAL_SECONDS, Alive
 from daemons.processes.bridge.commands import FirstDeadlines
 from daemons.processes.bridge.outbox import Outbox
 from daemons.processes.bridge.topics import Topics
 from daemons.runtime.background import BackgroundThread
-from daemons.runtime.clock import Anchor, Clock
+from daemons.runtime.clock import Anchor, Clock, uptime
 from daemons.storage.journal import Journal
+
+
+class Rival(NamedTuple):
+    """Another house with the same prefix."""
+
+    name: str
+    version: str
+    at: float
+    """When its latest alive message arrived, in seconds of uptime."""
 
 
 class SessionMemory(Struct, frozen=True, kw_only=True):
     """The data that the thread keeps across a crash."""
 
     place: str = ""
-    """The address of the broker to which `topics` belongs."""
+    """The addresses of the brokers to which `topics` belongs."""
+    sessions: tuple[str, ...] = ()
+    """The ids of the last sessions, so that no own alive message counts as one of another house."""
     topics: tuple[str, ...] = ()
     """The topics on which the broker may hold a retained message of this house."""
     ledger: FirstDeadlines = FirstDeadlines()
@@ -56,9 +69,27 @@ class SessionThread(BackgroundThread):
         self.log = log
         self.outbox = Outbox()
         self.is_connected = False
+        self.broker = bridging.each_broker()[0].endpoint
+        """The broker of the session, or the one that was tried last, with its address."""
+        self.protocol: str | None = None
+        """The version of MQTT of the session; None before the first one."""
         self.sent_messages = self.sent_bytes = self.commands = 0
         """Counts since the start: messages and bytes sent to the broker, and commands received from it."""
+        self.alive: Alive | None = None
+        """What the house says of itself, without time and session; the owner replaces it."""
+        self.rival: Rival | None = None
+        """The latest other house that has the same prefix."""
         self._run_sessions = run_sessions
+
+    def prefix_fault(self) -> str | None:
+        """Return that another house uses the prefix, if one was heard in the last minutes."""
+        rival = self.rival
+        if rival is None or uptime() - rival.at > RIVAL_SECONDS:
+            return None
+        return (
+            f"another house uses the prefix {self.bridging.prefix}: {rival.name} (version {rival.version}); "
+            "each house at a broker needs its own"
+        )
 
     # In the thread
 

@@ -29,6 +29,10 @@ class Topics:
         """Return the availability topic of a device, or of the bridge itself."""
         return f"{self._prefix}/{device}/availability"
 
+    def alive(self) -> str:
+        """Return the topic on which the house shows that it is alive."""
+        return f"{self._prefix}/{BRIDGE}/alive"
+
     def state(self, device: str = BRIDGE) -> str:
         """Return the state topic of a device."""
         return f"{self._prefix}/{device}/state"

@@ -24,6 +24,8 @@ def test_a_broker_of_several_devices_is_asked_once() -> None:
     """An address with a mistake, and a driver of other code, are left out."""
     assert broker.brokers(RAW) == {("broker.lan", 1883): ["bridge", "plug"], ("10.0.0.2", 1884): ["lamp"]}
     assert broker.brokers({"devices": "no table"}) == {}
+    several = {"bridge": {"brokers": ["mqtts://a", "mqtt://[::1]:1884"]}}
+    assert broker.brokers(several) == {("a", 8883): ["bridge"], ("::1", 1884): ["bridge"]}
 
 
 def test_an_open_and_a_closed_port_are_told_apart() -> None:

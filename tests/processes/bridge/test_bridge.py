@@ -1,5 +1,6 @@
 """The bridge in real houses, with a real broker that is killed, stopped, restarted, or refuses the bridge."""
 
+import hashlib
 import json
 import os
 import signal
@@ -8,18 +9,27 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Event
 from typing import Any
 
 import pytest
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from daemons import __version__
 from daemons.bus.message import BRIDGE
 from daemons.bus.origin import Reason
+from daemons.drivers.transports.mqtt import message_properties
+from daemons.processes.bridge.alive import Alive, decode_alive
 from tests.support import homeassistant
 from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventually
 from tests.support.mosquitto import Mosquitto, make_certificate
 from tests.support.mqtt_recorder import MqttRecorder, record_broker
+from tests.support.patience import patience
 
 STANDSTILL_SECONDS = 5.0
 """After a longer standstill the bridge drops the commands that waited (docs/bridge.md)."""
@@ -117,6 +127,54 @@ def test_states_are_published_and_commands_are_carried_out(
         "unknown device 'attic'" in receipt_of_the_bridge(mqtt_client, "house/attic/command", "ON")["reason"]
     )
     assert mqtt_client.retained["house/lamp/presence"] == b"live"
+
+
+@pytest.mark.long
+def test_an_alive_message_describes_the_house(house: TemporaryHouse, mqtt_client: MqttRecorder) -> None:
+    """It has the version, the title, the digest of the installed file, and the devices by presence."""
+    alive = mqtt_client.wait_for(lambda: alive_with(mqtt_client, live=3))
+    installed = (house.run / "house.toml").read_bytes()
+    assert alive.configuration == hashlib.sha256(installed).hexdigest()[:16]
+    assert (alive.name, alive.version, alive.every_seconds) == ("Test house", __version__, 60)
+    assert (alive.faults, alive.fault_count) == ({}, 0)
+    assert abs(alive.at - time.time()) < 60
+    with house.listen("lamp") as listener:
+        listener.kill("lamp")
+    mqtt_client.wait_for(lambda: (last := alive_with(mqtt_client, live=3)) and last.restarts == 1)
+
+
+def alive_with(mqtt_client: MqttRecorder, **devices: int) -> Alive | None:
+    """Return the alive message of the house, if it has these devices."""
+    payload = mqtt_client.retained.get("house/bridge/alive")
+    alive = decode_alive(payload) if payload else None
+    return alive if alive and alive.devices == devices else None
+
+
+def test_cause_and_origin_are_user_properties(house: TemporaryHouse, broker: Mosquitto) -> None:
+    """With MQTT 5, a command brings its cause and its sender, and the state that follows carries them."""
+    received: Queue[dict[str, str]] = Queue()
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    subscribed = Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _, __, message: received.put(
+        dict(getattr(message.properties, "UserProperty", []))
+    )
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    try:
+        client.subscribe("house/lamp/state", 1)
+        assert subscribed.wait(patience())
+        properties = message_properties([("cause", "f00d"), ("origin", "phone")], 30)
+        client.publish("house/lamp/command", "ON", 1, properties=properties)
+        while (found := received.get(timeout=patience())).get("cause") != "f00d":
+            pass
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    assert found["origin"] == "command:bridge:phone@lamp"
+    with house.listen("lamp") as listener:
+        listener.wait_for(lambda it: it.has_state("lamp", status=True))
+        assert listener.states["lamp"].reason == Reason("command", "bridge:phone")
 
 
 def receipt_of_the_bridge(mqtt_client: MqttRecorder, topic: str, payload: str) -> dict[str, Any]:
@@ -355,29 +413,30 @@ READ_ALL = "topic read #\n"
 
 
 @pytest.mark.parametrize(
-    "acl",
+    ("acl", "why"),
     [
         pytest.param(
-            "topic write #\ntopic read house/bridge/availability\n", id="commands are not delivered"
+            "topic write #\ntopic read house/bridge/availability\n",
+            "no message comes back from house/bridge/command/echo within 5 s",
+            id="commands are not delivered",
         ),
         pytest.param(
-            f"{READ_ALL}topic write house/+/state\n", id="messages are not accepted", marks=pytest.mark.long
+            f"{READ_ALL}topic write house/+/state\n",
+            "the broker does not let the bridge publish house/bridge/command/echo: not authorized (code 135)",
+            id="messages are not accepted",
+            marks=pytest.mark.long,
         ),
     ],
 )
 def test_an_access_list_that_drops_messages_is_reported(
-    make_house: HouseFactory, tmp_path: Path, acl: str
+    make_house: HouseFactory, tmp_path: Path, acl: str, why: str
 ) -> None:
-    """The broker accepts the subscription and the message, and delivers nothing. Once it does, all works."""
+    """The broker accepts the subscription, and drops or refuses the message. Once it does not, all works."""
     with Mosquitto(tmp_path / "broker", acl=acl) as broker:
         house = make_house(toml(broker.port))
         house.house("up")
         with house.listen(BRIDGE) as listener:
-            listener.wait_for(
-                lambda listener: waits(
-                    listener, "no message comes back from house/bridge/command/echo within 5 s"
-                )
-            )
+            listener.wait_for(lambda listener: waits(listener, why))
             assert "has a session" not in house.log(BRIDGE)
             broker.set_acl("topic readwrite #\n")
             listener.wait_for(connected)
@@ -391,7 +450,7 @@ def test_an_access_list_that_does_not_allow_commands_suffices_without_them(
     make_house: HouseFactory, tmp_path: Path
 ) -> None:
     """With `commands = false` the bridge sends no message to itself."""
-    acl = "topic write #\ntopic read house/bridge/availability\n"
+    acl = "topic write #\ntopic read house/bridge/+\n"
     with Mosquitto(tmp_path / "broker", acl=acl) as broker:
         house = make_house(toml(broker.port, commands=False, discovery="off"))
         house.house("up")
@@ -532,6 +591,25 @@ def test_a_bridge_without_commands_only_publishes(
     mqtt_client.wait_for(lambda: mqtt_client.shows("toaster", phase="toasting"))
     assert house.switchings("lamp") == []
     assert not [topic for topic in mqtt_client.retained if topic.startswith("homeassistant/")]
+
+
+@pytest.mark.long
+def test_a_list_of_commands_is_a_limit(
+    make_house: HouseFactory, broker: Mosquitto, mqtt_client: MqttRecorder
+) -> None:
+    """Another command gets a receipt with the reason, reaches no device, and is not announced."""
+    house = make_house(toml(broker.port, commands=["lamp/on", "toaster/"]))
+    house.house("up")
+    mqtt_client.wait_for(lambda: mqtt_client.is_online(BRIDGE) and mqtt_client.is_online("lamp"))
+    assert mqtt_client.send_command("house/lamp/command", "ON")["outcome"] == "applied"
+    for topic, payload in (("house/lamp/command", "OFF"), ("house/lamp/command/off", "PRESS")):
+        refused = mqtt_client.send_command(topic, payload)
+        assert (refused["outcome"], refused["command"]) == ("rejected", "off")
+        assert refused["reason"].endswith("from the broker ([bridge] commands); allowed: on")
+    assert mqtt_client.send_command("house/toaster/command/start", "PRESS")["outcome"] == "applied"
+    mqtt_client.wait_for(lambda: mqtt_client.shows("lamp", status=True))
+    assert "binary_sensor" in str(mqtt_client.retained["homeassistant/device/house-lamp/config"])
+    assert "command/off" not in str(mqtt_client.retained["homeassistant/device/house-lamp/config"])
 
 
 def test_the_bridge_is_a_process_of_the_house(make_house: HouseFactory, broker: Mosquitto) -> None:

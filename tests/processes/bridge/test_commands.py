@@ -16,7 +16,9 @@ from daemons.processes.bridge.commands import (
     BrokerCommand,
     DuplicateFilter,
     FirstDeadlines,
+    is_accepted,
     parse_command,
+    refusal,
     register,
 )
 from daemons.processes.bridge.topics import Address
@@ -172,3 +174,32 @@ def test_the_filter_starts_anew_with_the_next_loss() -> None:
     made.on_broker_lost(103)
     made.on_broker_back(104)
     assert not made.is_duplicate("a", 105)
+
+
+@pytest.mark.parametrize(
+    ("commands", "device", "word", "accepts"),
+    [
+        (True, "lamp", "on", True),
+        (False, "lamp", "on", False),
+        (("lamp/", "heater/set"), "lamp", "on", True),
+        (("lamp/", "heater/set"), "heater", "set", True),
+        (("lamp/", "heater/set"), "heater", "off", False),
+        (("lamp/", "heater/set"), "lamp2", "on", False),
+        (("lamp2/on",), "lamp", "2/on", False),
+        ((), "lamp", "on", False),
+    ],
+)
+def test_a_list_of_commands_allows_devices_and_single_commands(
+    commands: bool | tuple[str, ...], device: str, word: str, accepts: bool
+) -> None:
+    """A path that ends in a slash allows all commands of its device; true allows all, and false none."""
+    assert is_accepted(commands, device, word) == accepts
+
+
+def test_a_refusal_names_what_is_allowed() -> None:
+    """The receipt of a command that is not in the list says which commands of the device are."""
+    assert refusal(("heater/set", "heater/off", "lamp/"), "heater", "on") == (
+        "this house does not take the command 'on' for heater from the broker ([bridge] commands); "
+        "allowed: set, off"
+    )
+    assert refusal(("lamp/",), "heater", "on").endswith("allowed: none")

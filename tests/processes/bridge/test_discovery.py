@@ -87,6 +87,24 @@ def test_the_configuration_of_every_kind_is_valid(
 
 
 @pytest.mark.parametrize("word", WORDS)
+def test_only_accepted_commands_are_announced(word: str) -> None:
+    """With a list of commands, every entity is valid, and none sends another command."""
+    commands = [command.__name__.lower() for command in loader.kind(word).commands]
+    for accepted in commands:
+        entities = found(subject(word, accepts_commands=(f"{word}/{accepted}", "other/")))
+        sent = {
+            config["command_topic"].partition("/command/")[2]
+            for _, config in entities.values()
+            if "command_topic" in config
+        }
+        assert sent <= {accepted, ""}
+        whole = [config for _, config in entities.values() if config.get("command_topic", "").endswith("nd")]
+        assert all(accepted in map(str, config.values()) or "template" in str(config) for config in whole)
+    everything = found(subject(word, accepts_commands=(f"{word}/",)))
+    assert everything == found(subject(word))
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_both_formats_have_the_same_entities(word: str) -> None:
     """Both forms have the same entities and ids, so one can replace the other."""
     one, other = (found(subject(word), form=form) for form in FORMS)

@@ -1,0 +1,108 @@
+"""The options of `house fleet`: the broker, the login and the prefix, from the command line or a file."""
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from daemons.config.files import parse
+from daemons.config.location import Lines
+from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.secret import SecretFile
+from daemons.errors import ConfigurationError
+from daemons.values import Parsed, Problem, parse_table
+
+FLEET = "fleet"
+"""The default prefix, and the name whose password stands in the environment: HOUSE_PASSWORD_FLEET."""
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+"""The schemes of an address, each with its usual port."""
+
+
+OuterPrefix = Annotated[str, Meta(pattern=r"^([A-Za-z0-9_]+(/[A-Za-z0-9_]+)*)?\Z", max_length=100)]
+
+
+class Address(str, Parsed):
+    """The address of a broker: mqtt://host:port, or mqtts://host:port with TLS."""
+
+    __slots__ = ()
+    allowed = 'an address such as "mqtts://broker.example.com:8883" or "mqtt://127.0.0.1"'
+
+    @classmethod
+    def parse(cls, text: object) -> "Address":
+        """Parse an address; raises ValueError for anything else."""
+        try:
+            parts = urlsplit(text) if isinstance(text, str) else None
+            port = parts.port if parts else None
+        except ValueError:
+            raise ValueError(cls.allowed) from None
+        if (
+            parts is None
+            or parts.scheme not in PORTS
+            or not parts.hostname
+            or parts.username is not None
+            or port == 0
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.fragment
+            or not str(text).isprintable()
+        ):
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """The file of `--file`: the keys are the options of the command line."""
+
+    broker: Address | None = None
+    """The address of the broker."""
+    prefix: OuterPrefix = FLEET
+    """The levels of the topics before the name of a house; "" if there are none."""
+    username: str | None = None
+    password_file: SecretFile | None = None
+    """An absolute path; the first line of the file is the password."""
+    ca_file: SecretFile | None = None
+    """An absolute path of a file (PEM) with the authorities to trust; None for the list of the machine."""
+
+    @property
+    def options(self) -> Broker:
+        """The options of the connection; `broker` must be set."""
+        parts = urlsplit(self.broker or "")
+        return Broker(
+            broker=parts.hostname or "",
+            port=parts.port or PORTS[parts.scheme],
+            username=self.username,
+            password_file=self.password_file,
+            tls=parts.scheme == "mqtts",
+            certificate_authority=self.ca_file,
+        )
+
+    @property
+    def base(self) -> str:
+        """The beginning of all topics, with a slash at its end; empty without a prefix."""
+        return f"{self.prefix}/" if self.prefix else ""
+
+
+def make_desk(file: Path | None, given: dict[str, Any]) -> Desk:
+    """Return the options of a file and of the command line, which count more; None stands for no option.
+
+    Raises ConfigurationError with the line of each mistake in the file, or ValueError with the option that is
+    wrong or missing.
+    """
+    raw: dict[str, Any] = {}
+    if file is not None:
+        text, raw = parse(file.absolute())
+        problems: list[Problem] = []
+        if parse_table(raw, Desk, (), problems) is None:
+            lines = Lines(text)
+            raise ConfigurationError([lines.locate(str(file), problem) for problem in problems])
+    options = {key: str(value) for key, value in given.items() if value is not None}
+    problems = []
+    desk = parse_table(raw | options, Desk, (), problems)
+    if desk is None:
+        raise ValueError(f"--{problems[0].path[0]}: {problems[0].text}".replace("_", "-"))
+    if desk.broker is None:
+        raise ValueError(f"which broker? name it with --broker, {Address.allowed}, or in a file with --file")
+    if desk.ca_file is not None and not desk.options.tls:
+        raise ValueError("--ca-file is for a broker with TLS: mqtts://")
+    return desk
