@@ -72,7 +72,7 @@ def test_the_installed_house_is_that_of_all_files(run: Path, tmp_path: Path) -> 
     found = install.installed_house()
     assert found.devices == house.devices
     assert found.raw == house.raw
-    assert [*install.installed_roster().peers] == ["m", "hall", "attic"]
+    assert [*install.installed_roster().peers] == ["hall", "attic", "m"]
     assert {file.text for file in found.files} == set(OLD.values())
 
 

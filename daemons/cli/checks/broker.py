@@ -46,8 +46,10 @@ def brokers(raw: dict[str, Any]) -> dict[Endpoint, list[str]]:
                 tables[name] = table.get(word, {})
     found: dict[Endpoint, list[str]] = {}
     for name, table in tables.items():
-        keys = ("broker", "port") if name != "bridge" or "brokers" not in table else ("brokers",)
-        own = {key: table[key] for key in keys if key in table} if isinstance(table, dict) else {}
+        if not isinstance(table, dict):
+            continue
+        keys = ("brokers",) if name == "bridge" and "brokers" in table else ("broker", "port")
+        own = {key: table[key] for key in keys if key in table}
         type_ = Bridging if "brokers" in own else Broker
         parsed = parse_table(own, type_, (), [])
         for one in parsed.each_broker() if isinstance(parsed, Bridging) else [parsed] if parsed else []:

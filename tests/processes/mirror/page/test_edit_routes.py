@@ -162,11 +162,11 @@ def test_a_process_is_stopped_started_and_restarted(shared: TemporaryHouse, url:
 
 
 def test_the_rules_of_a_device_are_listed(url: str) -> None:
-    """As `house rules` lists them, with their line."""
+    """As `house rules` lists them, with their line, but devices have their titles."""
     found = http_request(url, "/api/rules/toaster").json
     assert (found["device"], found["hidden"]) == ("toaster", 0)
     (rule,) = found["rules"]
-    assert rule["text"] == "when bathroom_light turns to status true: start"
+    assert rule["text"] == "when Bathroom light turns to status true: start"
     assert rule["place"].startswith("house.toml:")
 
 
