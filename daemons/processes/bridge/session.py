@@ -52,7 +52,7 @@ from daemons.runtime.clock import uptime
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """The first and the longest pause between two attempts."""
-KEEPALIVE_SECONDS = 5
+KEEPALIVE_SECONDS = 3
 """How often a silent session is tested. A broker that is silent for twice this period is lost."""
 GOOD_SECONDS = 10.0
 """After a session of at least this duration, the pauses start again with the first one."""
