@@ -21,7 +21,7 @@ from tests.support.patience import Deadline
 from tests.support.rabbitmq_cluster import RabbitmqCluster
 
 BACK_SECONDS = 30.0
-"""Twice the time that docs/scale.md gives: NATS elects its leaders at random times, on a fast machine as well."""
+"""Twice the time that docs/scale.md gives: NATS elects leaders at random times, also on a fast machine."""
 HOUSE = """
 [house]
 name = "Test house"
