@@ -2,59 +2,25 @@
 
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from daemons.config.files import parse
 from daemons.config.location import Lines
-from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.broker import Broker, BrokerUrl
 from daemons.drivers.transports.secret import SecretFile
 from daemons.errors import ConfigurationError
-from daemons.values import Parsed, Problem, parse_table
+from daemons.values import Problem, parse_table
 
 FLEET = "fleet"
 """The default prefix, and the name whose password stands in the environment: HOUSE_PASSWORD_FLEET."""
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-"""The schemes of an address, each with its usual port."""
-
-
 OuterPrefix = Annotated[str, Meta(pattern=r"^([A-Za-z0-9_]+(/[A-Za-z0-9_]+)*)?\Z", max_length=100)]
-
-
-class Address(str, Parsed):
-    """The address of a broker: mqtt://host:port, or mqtts://host:port with TLS."""
-
-    __slots__ = ()
-    allowed = 'an address such as "mqtts://broker.example.com:8883" or "mqtt://127.0.0.1"'
-
-    @classmethod
-    def parse(cls, text: object) -> "Address":
-        """Parse an address; raises ValueError for anything else."""
-        try:
-            parts = urlsplit(text) if isinstance(text, str) else None
-            port = parts.port if parts else None
-        except ValueError:
-            raise ValueError(cls.allowed) from None
-        if (
-            parts is None
-            or parts.scheme not in PORTS
-            or not parts.hostname
-            or parts.username is not None
-            or port == 0
-            or parts.path not in ("", "/")
-            or parts.query
-            or parts.fragment
-            or not str(text).isprintable()
-        ):
-            raise ValueError(cls.allowed)
-        return cls(text)
 
 
 class Desk(Struct, frozen=True, kw_only=True):
     """The file of `--file`: the keys are the options of the command line."""
 
-    broker: Address | None = None
+    broker: BrokerUrl | None = None
     """The address of the broker."""
     prefix: OuterPrefix = FLEET
     """The levels of the topics before the name of a house; "" if there are none."""
@@ -67,13 +33,13 @@ class Desk(Struct, frozen=True, kw_only=True):
     @property
     def options(self) -> Broker:
         """The options of the connection; `broker` must be set."""
-        parts = urlsplit(self.broker or "")
+        assert self.broker is not None  # noqa: S101  for the type checker
         return Broker(
-            broker=parts.hostname or "",
-            port=parts.port or PORTS[parts.scheme],
+            broker=self.broker.host,
+            port=self.broker.port,
             username=self.username,
             password_file=self.password_file,
-            tls=parts.scheme == "mqtts",
+            tls=self.broker.scheme == "mqtts",
             certificate_authority=self.ca_file,
         )
 
@@ -102,7 +68,9 @@ def make_desk(file: Path | None, given: dict[str, Any]) -> Desk:
     if desk is None:
         raise ValueError(f"--{problems[0].path[0]}: {problems[0].text}".replace("_", "-"))
     if desk.broker is None:
-        raise ValueError(f"which broker? name it with --broker, {Address.allowed}, or in a file with --file")
+        raise ValueError(
+            f"which broker? name it with --broker, {BrokerUrl.allowed}, or in a file with --file"
+        )
     if desk.ca_file is not None and not desk.options.tls:
         raise ValueError("--ca-file is for a broker with TLS: mqtts://")
     return desk

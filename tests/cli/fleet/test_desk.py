@@ -39,7 +39,9 @@ def test_an_address_has_a_host_a_port_and_tls(address: str, expected: tuple[str,
 )  # fmt: skip
 def test_another_address_is_refused(address: str) -> None:
     """The error names the option and shows an example. A password does not belong into a command line."""
-    with pytest.raises(ValueError, match=r"--broker: .* is not allowed; broker takes an address such as"):
+    with pytest.raises(
+        ValueError, match=r"--broker: .* is not allowed; broker takes the address of a broker, such as"
+    ):
         make_desk(None, given(broker=address))
 
 
@@ -71,7 +73,7 @@ def test_a_file_has_options_and_the_command_line_counts_more(tmp_path: Path) -> 
     ("text", "line", "what"),
     [
         ('broker = "mqtt://a"\nprefx = "b"\n', 2, "did you mean 'prefix'?"),
-        ('\nbroker = "a"\n', 2, "broker takes an address such as"),
+        ('\nbroker = "a"\n', 2, "broker takes the address of a broker, such as"),
         ('broker = "mqtt://a"\n\nprefix = "a/+"\n', 3, "is not allowed"),
         ('broker = "mqtt://a"\npassword_file = "secret"\n', 2, "is not allowed"),
         ("broker = \n", 1, ""),
