@@ -28,6 +28,8 @@ POLL_SECONDS = 0.05
 """Neither a lock nor the end of a process that is no child sends an event."""
 VERB_SECONDS = 3.0
 """How long a verb that has done its work may take to end."""
+MADE_HOUSES = pytest.StashKey[list[TemporaryHouse]]()
+"""The houses that a test has made with `make_house`."""
 pytest.register_assert_rewrite("daemons.contract.kinds", "daemons.contract.drivers")
 # The processes that the tests start run the project too, not a copy of it that is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
@@ -122,9 +124,9 @@ def pytest_runtest_makereport(
     """Add the ends of the logs of its houses to the report of a test that fails."""
     report = yield
     if report.failed:
-        for house in getattr(item, "funcargs", {}).values():
-            if isinstance(house, TemporaryHouse):
-                report.sections.append((f"logs in {house.run}", house.last_log_lines()))
+        shared = [it for it in getattr(item, "funcargs", {}).values() if isinstance(it, TemporaryHouse)]
+        for house in dict.fromkeys([*item.stash.get(MADE_HOUSES, []), *shared]):
+            report.sections.append((f"logs in {house.run}", house.last_log_lines()))
     return report
 
 
@@ -177,10 +179,14 @@ def take_down(house: TemporaryHouse) -> str:
 
 @pytest.fixture
 def make_house(
-    tmp_path: Path, register_cleanup: Callable[[Path | str], None], forks_supervisord: bool
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    register_cleanup: Callable[[Path | str], None],
+    forks_supervisord: bool,
 ) -> Iterator[HouseFactory]:
     """Yield a function that makes houses; at the end no process of any of them may be left."""
     made: list[TemporaryHouse] = []
+    request.node.stash[MADE_HOUSES] = made
 
     def make(toml: str = BREAKFAST, folder: str = "house", **how: Any) -> TemporaryHouse:
         how.setdefault("forks_supervisord", forks_supervisord)

@@ -199,9 +199,9 @@ class TemporaryHouse:
         return (self.run / "log" / f"{name}.log").read_text()
 
     def last_log_lines(self, number: int = 20) -> str:
-        """Return the last lines of the logs of the house's own processes."""
-        logs = [self.run / "log" / f"{name}.log" for name in ("supervisord", "steward", "exchange")]
-        found = [(log.name, log.read_text(errors="replace").splitlines()) for log in logs if log.exists()]
+        """Return the last lines of the log of each process."""
+        logs = sorted((self.run / "log").glob("*.log"))
+        found = [(log.stem, log.read_text(errors="replace").splitlines()) for log in logs]
         return "\n".join(f"{name}: {line}" for name, lines in found for line in lines[-number:])
 
     @contextmanager

@@ -6,13 +6,21 @@ from contextlib import ExitStack, suppress
 
 RANGE = range(20_000, 32_000)
 """Below the ports that Linux assigns automatically (ip(7), ip_local_port_range)."""
+_reservations: list[ExitStack] = []
 
 
 def free_port(count: int = 1) -> int:
-    """Return a free port of loopback, the first of `count` consecutive free ports."""
+    """Return a free port of loopback, the first of `count` consecutive free ports.
+
+    Until this process ends, no test of another process on this machine gets one of these ports.
+    """
     while True:
         first = secrets.choice(RANGE)  # random, because two test runs must not choose the same port
-        with suppress(OSError), ExitStack() as stack:
-            for number in range(first, first + count):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
+        numbers = range(first, first + count)
+        with suppress(OSError), ExitStack() as reservation, ExitStack() as ports:
+            for number in numbers:
+                reserve = reservation.enter_context(socket.socket(socket.AF_UNIX))
+                reserve.bind(f"\0house-test-port-{number}")  # in the abstract namespace: unix(7)
+                ports.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            _reservations.append(reservation.pop_all())
             return first

@@ -26,7 +26,7 @@ from daemons.bus.origin import Reason
 from daemons.drivers.transports.mqtt import message_properties
 from daemons.processes.bridge.alive import Alive, decode_alive
 from tests.support import homeassistant
-from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventually
+from tests.support.house import HouseFactory, Listener, TemporaryHouse
 from tests.support.mosquitto import Mosquitto, make_certificate
 from tests.support.mqtt_recorder import MqttRecorder, record_broker
 from tests.support.patience import patience
@@ -617,7 +617,9 @@ def test_the_bridge_is_a_process_of_the_house(make_house: HouseFactory, broker: 
     house = make_house(toml(broker.port))
     house.house("up")
     pids = house.pids()
-    eventually(lambda: (house.status()["services"][BRIDGE]["state"] or {}).get("phase") == "connected")
+    with house.listen(BRIDGE) as listener:
+        listener.wait_for(connected)
+    assert house.status()["services"][BRIDGE]["state"]["phase"] == "connected"
     house.house("restart", BRIDGE)
     assert house.pids() == pids
     assert "is up" in house.log(BRIDGE)

@@ -1,0 +1,19 @@
+"""Ports of tests: each belongs to one test process."""
+
+import secrets
+import socket
+
+import pytest
+
+from tests.support.ports import free_port
+
+
+def test_a_port_that_another_process_has_reserved_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is one that a server listens on; and a reserved port is free for the server of the test."""
+    with socket.socket(socket.AF_UNIX) as reserved, socket.create_server(("127.0.0.1", 0)) as server:
+        reserved.bind("\0house-test-port-19990")
+        candidates = iter([19989, 19990, server.getsockname()[1], 19991])
+        monkeypatch.setattr(secrets, "choice", lambda _: next(candidates))
+        port = free_port(2)
+    assert port == 19991
+    socket.create_server(("127.0.0.1", port)).close()
