@@ -22,7 +22,7 @@ from tests.support.house import BREAKFAST, PROJECT, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
 from tests.support.patience import Deadline, patience
 from tests.support.ports import free_port
-from tests.support.reaper import kill_all, processes_of
+from tests.support.reaper import MARK, kill_all, processes_of
 
 POLL_SECONDS = 0.05
 """Neither a lock nor the end of a process that is no child sends an event."""
@@ -130,13 +130,15 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def register_cleanup() -> Iterator[Callable[[Path | str], None]]:
     """Start a process that outlives a killed test run, and ends the processes that the run leaves behind.
     The fixture registers run directories, and names of network namespaces.
     """
+    mark = os.urandom(8).hex()
+    os.environ[MARK] = mark
     with subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "support" / "reaper.py"],
+        [sys.executable, Path(__file__).parent / "support" / "reaper.py", mark],
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,

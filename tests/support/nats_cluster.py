@@ -1,5 +1,6 @@
 """Three real nats-servers on loopback: a cluster with JetStream that speaks MQTT 3.1.1."""
 
+import json
 import os
 import shutil
 import signal
@@ -24,10 +25,9 @@ class NatsCluster:
 
     def __init__(self, folder: Path) -> None:
         """Choose the ports, and write the configuration of each node."""
-        program = shutil.which("nats-server", path=SEARCH)
-        if program is None:
-            pytest.skip("there is no nats-server here; on Debian: apt install nats-server")
-        self._program = program
+        if lack := self.missing():
+            pytest.skip(lack)
+        self._program = str(shutil.which("nats-server", path=SEARCH))
         first = free_port(3 * NODES)
         self.ports = tuple(range(first, first + NODES))
         """The port for MQTT of each node."""
@@ -41,11 +41,18 @@ class NatsCluster:
             conf.write_text(
                 f"server_name: node{node}\n"
                 f"listen: 127.0.0.1:{first + 2 * NODES + node}\n"
-                f"jetstream {{ store_dir: {store}, max_mem: 64M, max_file: 256M }}\n"
+                f"jetstream {{ store_dir: {json.dumps(str(store))}, max_mem: 64M, max_file: 4G }}\n"
                 f"cluster {{ name: test, listen: 127.0.0.1:{first + NODES + node}, routes: [{routes}] }}\n"
                 f"mqtt {{ listen: 127.0.0.1:{first + node}, stream_replicas: {NODES} }}\n"
             )
             self._confs.append(conf)
+
+    @staticmethod
+    def missing() -> str | None:
+        """Return what must be installed first; None if all is here."""
+        if shutil.which("nats-server", path=SEARCH):
+            return None
+        return "there is no nats-server here; on Debian: apt install nats-server"
 
     def start(self, node: int) -> None:
         """Start a node."""
@@ -61,6 +68,11 @@ class NatsCluster:
         assert process is not None
         process.send_signal(number)
 
+    def pids(self, node: int) -> list[int]:
+        """Return the PIDs of a node; empty if it is not running."""
+        process = self._processes[node]
+        return [process.pid] if process else []
+
     def kill(self, node: int) -> None:
         """Kill a node; harmless if it is not running."""
         if process := self._processes[node]:
@@ -73,8 +85,14 @@ class NatsCluster:
         deadline = Deadline()
         for node, port in enumerate(self.ports):
             while self._processes[node] and not accepts(port, node):
-                assert deadline.left() > 0, f"node {node} accepts no session"
+                log = self._confs[node].with_suffix(".log").read_text()[-2000:]
+                assert not self._has_ended(node), f"node {node} has ended: {log}"
+                assert deadline.left() > 0, f"node {node} accepts no session: {log}"
                 time.sleep(0.1)  # a cluster sends no event when it has elected its leader
+
+    def _has_ended(self, node: int) -> bool:
+        process = self._processes[node]
+        return process is not None and process.poll() is not None
 
     def __enter__(self) -> Self:
         for node in range(NODES):
