@@ -55,11 +55,13 @@ async def mqtt_session(
     protocol: ProtocolVersion = ProtocolVersion.V311,
     address: str | None = None,
     keepalive_seconds: int = KEEPALIVE_SECONDS,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> AsyncIterator[MqttClient]:
     """Open a session that is subscribed to the topics; raises Unreachable if it fails or is lost.
 
     A broker that refuses one of the subscriptions counts as unreachable. `address` is one of the addresses
-    of the broker's name. Raises OldProtocol if MQTT 5 fails and MQTT 3.1.1 may work.
+    of the broker's name. The connection, and the answer to CONNECT, may take `connect_seconds` each. Raises
+    OldProtocol if MQTT 5 fails and MQTT 3.1.1 may work.
 
     The broker stores nothing for the session (a clean session). So messages that are published while
     the session is closed are not delivered later.
@@ -76,11 +78,12 @@ async def mqtt_session(
             clean_session=None if protocol == ProtocolVersion.V5 else True,  # MQTT 5 has clean_start
             will=will,
             keepalive=keepalive_seconds,
-            timeout=CONNECT_SECONDS,
+            timeout=connect_seconds,
             tls_context=broker_context(broker),
             socket_options=[NO_DELAY],
         )
         async with client:
+            client.timeout = CONNECT_SECONDS
             for topic in topics:
                 await _subscribe(client, device, topic, QOS)
             for topic in qos0_topics:

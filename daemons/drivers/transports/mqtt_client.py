@@ -1,8 +1,9 @@
 """The client of aiomqtt, and the reason codes that it does not read: of refused messages, and of the end."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, Self, TypeVar
 
 import aiomqtt
 from paho.mqtt.client import Client as PahoClient
@@ -28,12 +29,35 @@ class MqttClient(aiomqtt.Client):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._client.connect_timeout = self.timeout
         self.granted: dict[str, int] = {}
         """By topic filter, the QoS of the subscription."""
         self.end_reason: str | None = None
         """Why the broker has ended the session, if it has said so (MQTT 5)."""
         self._refused: dict[int, ReasonCode] = {}
         """By message id, the code of a refused message."""
+        self._is_given_up = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            # aiomqtt leaves the connection open. A late answer would open a session without an owner.
+            self._is_given_up = True
+            self._cut()
+            raise
+
+    def _client_connect(self) -> None:
+        """Connect; in another thread, so that the session may be given up meanwhile."""
+        super()._client_connect()
+        if self._is_given_up:
+            self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        """Cut the connection. The client then reads its end, and closes the socket."""
+        if (link := self._client.socket()) is not None:
+            with suppress(OSError):  # the broker has cut it
+                link.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
     def _pending_call(self, mid: int, value: T, pending_dict: dict[int, T]) -> Iterator[None]:

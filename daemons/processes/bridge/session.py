@@ -54,6 +54,11 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """The first and the longest pause between two attempts."""
 KEEPALIVE_SECONDS = 3
 """How often a silent session is tested. A broker that is silent for twice this period is lost."""
+QUICK_CONNECT_SECONDS = 2.0
+"""How long a connection of the first round, and the answer to CONNECT, may take each.
+
+While a cluster elects a leader, a node does not answer. Another node, or another attempt, may be quicker.
+"""
 GOOD_SECONDS = 10.0
 """After a session of at least this duration, the pauses start again with the first one."""
 BEAT_SECONDS = 0.5
@@ -234,6 +239,7 @@ class BrokerSession:
             protocol=protocol,
             address=target.address,
             keepalive_seconds=KEEPALIVE_SECONDS,
+            connect_seconds=mqtt.CONNECT_SECONDS if self._turn.rounds else QUICK_CONNECT_SECONDS,
         ) as client:
             client.pending_calls_threshold = 2 * MAX_IN_FLIGHT + MAX_UNANSWERED
             self._protocols[target.broker.endpoint] = protocol

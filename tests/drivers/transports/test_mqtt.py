@@ -16,6 +16,8 @@ from tests.support.patience import patience
 CONNACK = b"\x20\x03\x00\x00\x00"
 CONNACK_OF_MQTT_3 = b"\x20\x02\x00\x01"
 """The answer of a broker of MQTT 3.1.1 that does not know the version."""
+CONNACK_ACCEPTED = b"\x20\x02\x00\x00"
+"""The answer of a broker of MQTT 3.1.1 that opens the session."""
 SHUTTING_DOWN = b"\xe0\x01\x8b"
 REFUSED = b"\x87"
 
@@ -63,3 +65,50 @@ def test_a_broker_that_does_not_know_mqtt_5_is_told_apart(answer: bytes) -> None
     """It refuses the version, or it closes the connection, which is noticed before the timeout."""
     error = asyncio.run(asyncio.wait_for(end_of_session(answer), 4 * patience(1)))
     assert isinstance(error, OldProtocol)
+
+
+def test_only_the_answer_to_connect_must_be_quick() -> None:
+    """The answer to a subscription may take longer than that to CONNECT."""
+    quick = patience(0.5)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(CONNACK_ACCEPTED)
+        request = await reader.read(1000)
+        await asyncio.sleep(1.2 * quick)
+        writer.write(b"\x90\x03" + request[2:4] + b"\x00")
+        await reader.read()
+        writer.close()
+
+    async def open_session() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        broker = Broker(port=server.sockets[0].getsockname()[1])
+        async with server, mqtt_session("lamp", broker, ["lamp/#"], connect_seconds=quick):
+            pass
+
+    asyncio.run(open_session())
+
+
+def test_a_session_that_was_given_up_is_closed() -> None:
+    """A late answer to CONNECT opens no session that would then live without an owner."""
+
+    async def give_up() -> bytes:
+        given_up, late = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1000)
+            await given_up.wait()
+            writer.write(CONNACK_ACCEPTED)
+            late.set_result(await reader.read(1000))
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        broker = Broker(port=server.sockets[0].getsockname()[1])
+        async with server:
+            with pytest.raises(Unreachable, match="timed out"):
+                async with mqtt_session("lamp", broker, [], connect_seconds=0.1, keepalive_seconds=1):
+                    pass
+            given_up.set()
+            return bytes(await asyncio.wait_for(late, patience()))
+
+    assert asyncio.run(give_up()) == b"", "the client has sent more, such as PINGREQ"

@@ -1,8 +1,9 @@
 """Sessions with a real broker, in the process of the test."""
 
 import logging
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.config.tables import Bridging
+from daemons.drivers.transports import mqtt
+from daemons.drivers.transports.mqtt_client import MqttClient
 from daemons.processes.bridge import session
 from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
 from daemons.storage.journal import Journal
@@ -114,6 +117,29 @@ def test_the_next_broker_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert thread.broker == f"127.0.0.1:{one.port}"
             one.kill()
             factories.wait_until(lambda: thread.is_connected and str(two.port) in thread.broker, "the other")
+
+
+def test_a_silent_broker_gets_more_time_after_the_first_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that elects a leader is given up early, and one behind a slow line has its time later."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    assert session.QUICK_CONNECT_SECONDS < mqtt.CONNECT_SECONDS
+    monkeypatch.setattr(session, "QUICK_CONNECT_SECONDS", 0.1)
+    given: list[float] = []
+    opened = mqtt.mqtt_session
+
+    def record(*args: Any, connect_seconds: float, **how: Any) -> AbstractAsyncContextManager[MqttClient]:
+        given.append(connect_seconds)
+        return opened(*args, connect_seconds=connect_seconds, **how)
+
+    monkeypatch.setattr(mqtt, "mqtt_session", record)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = f"mqtt://127.0.0.1:{silent.getsockname()[1]}"
+        with sessions(brokers=[broker, broker.replace("127.0.0.1", "127.0.0.2")]) as thread:
+            factories.wait_until(lambda: len(given) == 3, "a second round")
+        assert given == [0.1, 0.1, mqtt.CONNECT_SECONDS]
+        assert thread.fault is not None
 
 
 def test_a_subscription_that_the_broker_drops_later_is_noticed(
