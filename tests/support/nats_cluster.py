@@ -7,43 +7,52 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import pytest
 
+from tests.support.network import HostPort
 from tests.support.patience import Deadline
 from tests.support.ports import free_port
 
 NODES = 3
+PROBE_SECONDS = 5.0
+"""How long a node may take to open the session that tests it."""
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 
 class NatsCluster:
     """A cluster of three nodes; a context manager. Each message is stored by all three."""
 
-    def __init__(self, folder: Path) -> None:
-        """Choose the ports, and write the configuration of each node."""
+    def __init__(self, folder: Path, hosts: Sequence[HostPort] = ()) -> None:
+        """Choose the ports, and write the configuration of each node; with `hosts`, each node has its own."""
         if lack := self.missing():
             pytest.skip(lack)
         self._program = str(shutil.which("nats-server", path=SEARCH))
         first = free_port(3 * NODES)
         self.ports = tuple(range(first, first + NODES))
         """The port for MQTT of each node."""
+        self._hosts = hosts
+        self.addresses = tuple(host.address for host in hosts) or ("127.0.0.1",) * NODES
+        """The address of each node."""
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * NODES
-        routes = ", ".join(f"nats://127.0.0.1:{first + NODES + node}" for node in range(NODES))
+        routes = ", ".join(
+            f"nats://{address}:{first + NODES + node}" for node, address in enumerate(self.addresses)
+        )
         self._confs = []
         for node in range(NODES):
             store = folder / f"node{node}"
             store.mkdir(parents=True)
-            conf = folder / f"node{node}.conf"
+            conf, here = folder / f"node{node}.conf", self.addresses[node]
             conf.write_text(
                 f"server_name: node{node}\n"
-                f"listen: 127.0.0.1:{first + 2 * NODES + node}\n"
+                f"listen: {here}:{first + 2 * NODES + node}\n"
                 f"jetstream {{ store_dir: {json.dumps(str(store))}, max_mem: 64M, max_file: 4G }}\n"
-                f"cluster {{ name: test, listen: 127.0.0.1:{first + NODES + node}, routes: [{routes}] }}\n"
-                f"mqtt {{ listen: 127.0.0.1:{first + node}, stream_replicas: {NODES} }}\n"
+                f"cluster {{ name: test, listen: {here}:{first + NODES + node}, routes: [{routes}] }}\n"
+                f"mqtt {{ listen: {here}:{first + node}, stream_replicas: {NODES} }}\n"
             )
             self._confs.append(conf)
 
@@ -58,8 +67,9 @@ class NatsCluster:
         """Start a node."""
         log = self._confs[node].with_suffix(".log").open("ab")
         with log:
+            prefix = self._hosts[node].command_prefix if self._hosts else []
             self._processes[node] = subprocess.Popen(
-                [self._program, "-c", str(self._confs[node])], stdout=log, stderr=log
+                [*prefix, self._program, "-c", str(self._confs[node])], stdout=log, stderr=log
             )
 
     def send(self, node: int, number: signal.Signals) -> None:
@@ -83,12 +93,21 @@ class NatsCluster:
     def wait(self) -> None:
         """Wait until each running node accepts a session."""
         deadline = Deadline()
-        for node, port in enumerate(self.ports):
-            while self._processes[node] and not accepts(port, node):
+        for node in range(NODES):
+            while self._processes[node] and not self._accepts(node):
                 log = self._confs[node].with_suffix(".log").read_text()[-2000:]
                 assert not self._has_ended(node), f"node {node} has ended: {log}"
                 assert deadline.left() > 0, f"node {node} accepts no session: {log}"
                 time.sleep(0.1)  # a cluster sends no event when it has elected its leader
+
+    def _accepts(self, node: int) -> bool:
+        """Return whether a node opens a session."""
+        made = self._hosts[node].open_socket(socket.SOCK_STREAM) if self._hosts else socket.socket()
+        with suppress(OSError), made as link:
+            link.settimeout(PROBE_SECONDS)
+            link.connect((self.addresses[node], self.ports[node]))
+            return opens_session(link, node)
+        return False
 
     def _has_ended(self, node: int) -> bool:
         process = self._processes[node]
@@ -105,11 +124,9 @@ class NatsCluster:
             self.kill(node)
 
 
-def accepts(port: int, node: int) -> bool:
-    """Return whether a broker answers CONNECT (MQTT 3.1.1) with success."""
+def opens_session(link: socket.socket, node: int) -> bool:
+    """Return whether a broker answers CONNECT (MQTT 3.1.1) with success; raises OSError without an answer."""
     name = f"probe{node}".encode()
     connect = b"\x00\x04MQTT\x04\x02\x00\x0a" + len(name).to_bytes(2, "big") + name
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as link:
-        link.sendall(bytes([0x10, len(connect)]) + connect)
-        return link.recv(4) == b"\x20\x02\x00\x00"
-    return False
+    link.sendall(bytes([0x10, len(connect)]) + connect)
+    return link.recv(4) == b"\x20\x02\x00\x00"

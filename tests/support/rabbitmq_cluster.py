@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from tests.support.nats_cluster import NODES, accepts
+from tests.support.nats_cluster import NODES, PROBE_SECONDS, opens_session
 from tests.support.patience import Deadline
 from tests.support.ports import free_port
 
@@ -106,9 +106,18 @@ class RabbitmqCluster:
     def wait(self, node: int) -> None:
         """Wait until a node accepts a session."""
         deadline = Deadline(START_SECONDS)
-        while not accepts(self.ports[node], node):
+        while not self._accepts(node):
             assert deadline.left() > 0, f"node {node}: {self._logs[node].read_text()[-2000:]}"
             time.sleep(0.2)  # a node sends no event when it has joined
+
+    def _accepts(self, node: int) -> bool:
+        """Return whether a node opens a session."""
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.ports[node]), PROBE_SECONDS) as it,
+        ):
+            return opens_session(it, node)
+        return False
 
     def __enter__(self) -> Self:
         self._processes[NODES] = subprocess.Popen([self._mapper], env=self._environments[0])

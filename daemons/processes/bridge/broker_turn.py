@@ -38,6 +38,8 @@ class BrokerTurn:
         """The addresses of the present broker that were tried in this turn."""
         self.rounds = 0
         """How often all brokers were tried since the last good session."""
+        self.has_others = len(brokers) > 1
+        """Whether there is another broker, or another address of the present one."""
 
     async def next(self) -> Target:
         """Return the next target; raises Unreachable if the name of its broker has no address."""
@@ -50,6 +52,7 @@ class BrokerTurn:
                 self._advance()
                 why = "its name was not resolved in time" if isinstance(error, TimeoutError) else str(error)
                 raise Unreachable(BRIDGE, f"broker {broker.endpoint}", why) from error
+            self.has_others = len(self._brokers) > 1 or len(addresses) > 1
             for address in addresses:
                 if address not in self._tried:
                     self._tried.add(address)

@@ -80,6 +80,11 @@ ECHO_SECONDS = 5.0
 """A message of the bridge to itself must come back within this time."""
 ECHO_INTERVAL_SECONDS = 60.0
 """The interval between two of these messages."""
+CLUSTER_ECHO_INTERVAL_SECONDS = 5.0
+"""The interval where another broker can take over.
+
+A node that has lost the other nodes of its cluster still acknowledges messages, but may deliver none.
+"""
 MAX_SESSIONS = 50
 """How many ids of sessions are remembered."""
 BIRTH_SECONDS = 2.0
@@ -300,7 +305,9 @@ class BrokerSession:
 
     async def _repeat_echo(self, client: MqttClient) -> None:
         while True:
-            await asyncio.sleep(ECHO_INTERVAL_SECONDS)
+            await asyncio.sleep(
+                CLUSTER_ECHO_INTERVAL_SECONDS if self._turn.has_others else ECHO_INTERVAL_SECONDS
+            )
             await self._check_echo(client)
 
     async def _check_echo(self, client: MqttClient) -> None:

@@ -26,6 +26,7 @@ def test_each_address_of_each_broker_is_tried_in_turn() -> None:
         turn = BrokerTurn([A, B], resolve)
         found = [str(await turn.next()) for _ in range(3)]
         assert turn.rounds == 0
+        assert turn.has_others
         found.append(str(await turn.next()))
         assert turn.rounds == 1
         return found
@@ -44,7 +45,11 @@ def test_after_a_good_session_the_others_come_first() -> None:
         return [await turn.next(), await turn.next()]
 
     assert asyncio.run(tried()) == [Target(A, "10.0.0.1"), Target(B, "10.0.1.1")]
+    turn = BrokerTurn([A], resolve)
+    asyncio.run(turn.next())
+    assert turn.has_others, "its name has another address"
     turn = BrokerTurn([B], resolve)
+    assert not turn.has_others
     assert [asyncio.run(turn.next()).address for _ in range(2)] == ["10.0.1.1"] * 2
 
 

@@ -3,7 +3,7 @@
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from daemons.values import convert
 from tests.support import factories
 from tests.support.mosquitto import Mosquitto, make_certificate
 from tests.support.mqtt_recorder import record_broker
+from tests.support.ports import free_port
 
 ALLOWED = "topic readwrite #\n"
 
@@ -142,15 +143,26 @@ def test_a_silent_broker_gets_more_time_after_the_first_round(
         assert thread.fault is not None
 
 
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "one of two"])
 def test_a_subscription_that_the_broker_drops_later_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: bool
 ) -> None:
-    """The bridge sends a message to itself again and again; without an echo it has no session."""
+    """The bridge sends a message to itself again and again; without an echo it has no session.
+
+    Where another broker can take over, it does so more often.
+    """
     factories.enter_run_directory(tmp_path, monkeypatch)
-    assert (session.ECHO_SECONDS, session.ECHO_INTERVAL_SECONDS) == (5.0, 60.0)
+    intervals = session.ECHO_INTERVAL_SECONDS, session.CLUSTER_ECHO_INTERVAL_SECONDS
+    assert (session.ECHO_SECONDS, *intervals) == (5.0, 60.0, 5.0)
     monkeypatch.setattr(session, "ECHO_SECONDS", 1.0)
-    monkeypatch.setattr(session, "ECHO_INTERVAL_SECONDS", 0.1)
-    with Mosquitto(tmp_path / "broker", acl=ALLOWED) as broker, sessions(port=broker.port) as thread:
+    monkeypatch.setattr(session, "ECHO_INTERVAL_SECONDS", 1000.0 if others else 0.1)
+    monkeypatch.setattr(session, "CLUSTER_ECHO_INTERVAL_SECONDS", 0.1 if others else 1000.0)
+    with Mosquitto(tmp_path / "broker", acl=ALLOWED) as broker, ExitStack() as stack:
+        unused = f"mqtt://127.0.0.1:{free_port()}"
+        address = (
+            {"brokers": [f"mqtt://127.0.0.1:{broker.port}", unused]} if others else {"port": broker.port}
+        )
+        thread = stack.enter_context(sessions(**address))
         factories.wait_until(lambda: thread.is_connected, "a session")
         broker.set_acl("topic write #\n")
         factories.wait_until(lambda: not thread.is_connected, "the end of the session")

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -443,6 +444,11 @@ def test_escape_sequences_of_a_program_reach_no_terminal(
                 client.report("shed_lamp", {**lamp_state(True), "fault": fault})
                 return listener.has_state("shed_lamp", fault=fault)
 
+            def is_watched() -> bool:
+                client.report("shed_lamp", {**lamp_state(True), "fault": "dim"})
+                return bool(select.select([watching.stdout], [], [], 0.05)[0])
+
+            eventually(is_watched)
             for fault in ("dim", ESCAPES):  # the first state is no change, and is not logged
                 listener.wait_for(partial(is_published, fault=fault))
         printed = [read_until(watching, "shed_lamp status=True phase=on fault=broken")]
