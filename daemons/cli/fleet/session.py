@@ -1,9 +1,8 @@
 """A session with the broker for an operator: it subscribes, receives in its own thread, and reconnects."""
 
+import itertools
 import os
-import ssl
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -14,15 +13,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from daemons.cli.fleet.desk import FLEET, Desk
+from daemons.drivers.transports.broker import Broker
 from daemons.drivers.transports.mqtt import CONNECT_SECONDS, KEEPALIVE_SECONDS, NO_DELAY, describe_error
+from daemons.drivers.transports.mqtt_tls import broker_context
 from daemons.drivers.transports.secret import read_secret
 from daemons.errors import Unreachable
+from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
 from daemons.values import printable
 
 MAX_PACKET_BYTES = 128 * 1024
 """A broker with MQTT 5 sends no longer packet; with MQTT 3.1.1 it is read, and then ignored."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 10
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+"""The first and the longest pause between two attempts."""
 QUIET_SECONDS = 0.5
 """The retained messages have arrived if none comes for so long."""
 REFUSED_LOGINS = (134, 135)
@@ -35,40 +38,58 @@ OnMessage = Callable[[str, bytes, bool], None]
 
 
 class FleetSession:
-    """Holds one subscription at a broker; a context manager."""
+    """Holds one subscription at one of the brokers; a context manager."""
 
     def __init__(self, desk: Desk, topics: Sequence[str], on_message: OnMessage) -> None:
         """Prepare a session; `on_message` is called with the lock held."""
-        self._desk, self._topics, self._on_message = desk, topics, on_message
+        self._topics, self._on_message = topics, on_message
+        self._username = desk.username
+        self._brokers = desk.each_broker()
         self.changed = threading.Condition()
         """Guards what the callbacks write, and is notified of each change."""
         self.is_subscribed = False
         self.fault: str | None = None
         """Why there is no session; None before the first answer, and while there is one."""
         self.sessions = 0
-        """How many sessions the broker has accepted."""
+        """How many sessions the brokers have accepted."""
         self._latest_at = uptime()
-        self._client = self._make_client(paho.MQTTv5)
+        self._client: paho.Client | None = None
+        """The client of the present session, or of the present attempt."""
+        self._may_be_old = False
+        """Whether the broker of the present attempt may know only MQTT 3.1.1."""
+        self._old_brokers: set[str] = set()
+        """The brokers that know only MQTT 3.1.1."""
+        self._faults: dict[str, str] = {}
+        """By broker, why the latest session or attempt has ended."""
+        self._is_ended = False
+        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
 
     def __enter__(self) -> Self:
-        """Connect and subscribe; raises Unreachable with the reason if this fails."""
-        self._connect()
-        if not self.is_subscribed and self._speaks_old_version:  # such a broker may also just hang up
-            self._end()
-            self._client = self._make_client(paho.MQTTv311)
-            self._connect()
-        if not self.is_subscribed:
-            self._end()
-            raise self._unreachable(self.fault or f"it does not answer within {CONNECT_SECONDS:g} s")
-        return self
+        """Connect and subscribe.
+
+        Raises Unreachable with the reason if this fails at each broker, and StorageError if a file of the
+        password or of TLS cannot be used.
+        """
+        self._password = read_secret(FLEET, self._brokers[0].password_file)
+        self._contexts = {broker.endpoint: broker_context(broker) for broker in self._brokers}
+        self._thread.start()
+        with self.changed:
+            self.changed.wait_for(lambda: self.is_subscribed or len(self._faults) == len(self._contexts))
+            if self.is_subscribed:
+                return self
+        self._end()
+        *others, (last, why) = self._faults.items()
+        earlier = "".join(f"{broker}: {fault}; broker " for broker, fault in others)
+        raise Unreachable(FLEET, f"broker {earlier}{last}", why)
 
     def __exit__(self, *_: object) -> None:
         """Disconnect."""
         self._end()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Publish a message, at least once."""
-        self._client.publish(topic, payload, 1)
+        """Publish a message, at least once; nothing without a session."""
+        if self._client is not None:
+            self._client.publish(topic, payload, 1)
 
     def wait_until_quiet(self, seconds: float) -> None:
         """Wait until the retained messages have arrived, for at most `seconds`."""
@@ -77,63 +98,90 @@ class FleetSession:
             while (left := min(end, self._latest_at + QUIET_SECONDS) - uptime()) > 0:
                 self.changed.wait(left)
 
-    def _make_client(self, version: Any) -> paho.Client:
-        options = self._desk.options
+    def _end(self) -> None:
+        with self.changed:
+            self._is_ended = True
+            self.changed.notify_all()
+        self._thread.join(CONNECT_SECONDS)
+
+    def _run(self) -> None:
+        """Hold one session after the other, with growing pauses while none succeeds."""
+        failures = 0
+        for attempt in itertools.count():
+            sessions = self.sessions
+            broker = self._brokers[attempt % len(self._brokers)]
+            self._hold(broker)
+            failures = 0 if self.sessions > sessions else failures + 1
+            rounds = failures // len(self._brokers)
+            with self.changed:
+                self.is_subscribed, self._client = False, None
+                self._faults[broker.endpoint] = self.fault or "the session has ended"
+                self.changed.notify_all()
+                pause = backoff_seconds(rounds + 1, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                if self.changed.wait_for(lambda: self._is_ended, with_jitter(pause)):
+                    return
+
+    def _hold(self, broker: Broker) -> None:
+        """Hold a session until it ends; with MQTT 5, or with 3.1.1 if the broker may know no better."""
+        is_old = broker.endpoint in self._old_brokers
+        self._try(broker, paho.MQTTv311 if is_old else paho.MQTTv5)
+        if not is_old and self._may_be_old:
+            sessions = self.sessions
+            self._try(broker, paho.MQTTv311)
+            if self.sessions > sessions:
+                self._old_brokers.add(broker.endpoint)
+
+    def _try(self, broker: Broker, version: Any) -> None:
+        """Open a session, and hold it until it ends."""
+        client, properties = self._make_client(broker, version), None
+        if version == paho.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
+        with self.changed:
+            self.fault, self._client = None, client
+            self._may_be_old = False
+        try:
+            client.connect(broker.broker, broker.port, keepalive=KEEPALIVE_SECONDS, properties=properties)
+        except (OSError, ValueError) as error:
+            with self.changed:
+                self.fault = describe_error(error)
+            return
+        self._may_be_old = version == paho.MQTTv5  # until it answers: such a broker may also just hang up
+        client.loop_start()
+        with self.changed:
+            if not self.changed.wait_for(
+                lambda: self.is_subscribed or self.fault is not None or self._is_ended, CONNECT_SECONDS
+            ):
+                self.fault = f"it does not answer within {CONNECT_SECONDS:g} s"
+            self.changed.wait_for(lambda: not self.is_subscribed or self._is_ended)
+        client.on_disconnect = None
+        client.disconnect()
+        client.loop_stop()
+
+    def _make_client(self, broker: Broker, version: Any) -> paho.Client:
         client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=f"house-fleet-{os.urandom(4).hex()}", protocol=version
+            CallbackAPIVersion.VERSION2,
+            client_id=f"house-{FLEET}-{os.urandom(4).hex()}",
+            protocol=version,
+            reconnect_on_failure=False,
         )
-        password = read_secret(FLEET, options.password_file)
-        if options.username is not None or password is not None:
-            client.username_pw_set(options.username, password)
-        if options.tls:
-            try:
-                client.tls_set_context(ssl.create_default_context(cafile=options.certificate_authority))
-            except (OSError, ssl.SSLError) as error:
-                why = getattr(error, "strerror", None) or "it contains no certificate"
-                raise self._unreachable(f"{options.certificate_authority} cannot be used: {why}") from error
+        if self._username is not None or self._password is not None:
+            client.username_pw_set(self._username, self._password)
+        if (context := self._contexts[broker.endpoint]) is not None:
+            client.tls_set_context(context)
         client.connect_timeout = CONNECT_SECONDS
-        client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         client.on_socket_open = lambda _, __, link: link.setsockopt(*NO_DELAY)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._receive
-        self._version = version
-        self._speaks_old_version = version == paho.MQTTv5
         return client
-
-    def _connect(self) -> None:
-        """Connect, and wait for the answer to the subscription."""
-        options, properties = self._desk.options, None
-        if self._version == paho.MQTTv5:
-            properties = Properties(PacketTypes.CONNECT)
-            properties.MaximumPacketSize = MAX_PACKET_BYTES
-        self.fault = None
-        try:
-            self._client.connect(
-                options.broker, options.port, keepalive=KEEPALIVE_SECONDS, properties=properties
-            )
-        except (OSError, ValueError) as error:
-            raise self._unreachable(describe_error(error)) from error
-        self._client.loop_start()
-        end = time.monotonic() + CONNECT_SECONDS
-        with self.changed:
-            while not self.is_subscribed and self.fault is None and time.monotonic() < end:
-                self.changed.wait(end - time.monotonic())
-
-    def _end(self) -> None:
-        self._client.on_disconnect = None
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _unreachable(self, why: str) -> Unreachable:
-        return Unreachable(FLEET, f"broker {self._desk.options.endpoint}", why)
 
     # In the thread of the client
 
     def _on_connect(self, client: paho.Client, _: Any, __: Any, code: ReasonCode, ___: Any) -> None:
         with self.changed:
-            self._speaks_old_version = code.value == UNSUPPORTED_VERSION
+            self._may_be_old = code.value == UNSUPPORTED_VERSION
             if code.is_failure:
                 refused = "it refuses the user name or the password" if code.value in REFUSED_LOGINS else ""
                 self.fault = printable(f"{refused} ({code})" if refused else str(code))

@@ -21,22 +21,32 @@ WAIT_SECONDS = 15.0
 """How long the retained messages may take, without a terminal."""
 FILE = click.Path(path_type=Path, dir_okay=False)
 OPTIONS = (
-    click.option("--broker", metavar="URL", help="The broker: mqtts://host:port, or mqtt:// without TLS."),
+    click.option(
+        "--broker",
+        "brokers",
+        multiple=True,
+        metavar="URL",
+        help="The broker: mqtts://host:port, or mqtt:// without TLS. Several ones are tried in turn.",
+    ),
     click.option(
         "--prefix", help='The levels of the topics before the name of a house; "" for none.  [default: fleet]'
     ),
     click.option("--username", help="The user at the broker."),
     click.option("--password-file", type=FILE, help="Its first line is the password."),
     click.option("--ca-file", type=FILE, help="The authorities to trust with TLS (PEM)."),
+    click.option("--certificate-file", type=FILE, help="The certificate of this client (PEM)."),
+    click.option("--key-file", type=FILE, help="Its key, if it is in another file (PEM)."),
     click.option(
         "--file",
         type=FILE,
         envvar="HOUSE_FLEET",
         show_envvar=True,
-        help="A TOML file with these options: broker, prefix, username, password_file, ca_file.",
+        help="A TOML file with these options: broker or brokers, prefix, username, password_file, ca_file, "
+        "certificate_file, key_file.",
     ),
 )
-GIVEN = ("broker", "prefix", "username", "password_file", "ca_file")
+FILES = ("password_file", "ca_file", "certificate_file", "key_file")
+GIVEN = ("brokers", "prefix", "username", *FILES)
 KEY = "house_fleet"
 
 
@@ -88,7 +98,7 @@ def fleet(ctx: click.Context, /, filter_: str, sort: str, as_json: bool, **given
             from daemons.cli.terminal.fleet_view import FleetView
             from daemons.cli.terminal.fleet_viewer import FleetViewer
 
-            place = f"{desk.prefix or 'All houses'} at {desk.options.endpoint}"
+            place = f"{desk.prefix or 'All houses'} at {desk.place}"
             FleetViewer(console, session, houses, FleetView(filter_, sort), place).run()
             return
         session.wait_until_quiet(WAIT_SECONDS)
@@ -109,8 +119,9 @@ def desk_of(ctx: click.Context) -> "Desk":
     from daemons.cli.fleet.desk import make_desk
 
     outer: dict[str, Any] = ctx.meta[KEY]
-    given = {key: value if (value := ctx.params.get(key)) is not None else outer[key] for key in GIVEN}
-    given |= {key: given[key].absolute() for key in ("password_file", "ca_file") if given[key] is not None}
+    inner = {key: value for key in GIVEN if (value := ctx.params.get(key)) not in (None, ())}
+    given = {key: outer[key] for key in GIVEN} | inner
+    given |= {key: given[key].absolute() for key in FILES if given[key] is not None}
     file = ctx.params.get("file") or outer["file"]
     try:
         return make_desk(file, given)
@@ -168,7 +179,7 @@ def show(ctx: click.Context, /, house: str, as_json: bool, **_: Any) -> None:
         session.wait_until_quiet(WAIT_SECONDS)
     rows = houses.rows(uptime())
     if not rows:
-        at = f"{desk.base}{house} at {desk.options.endpoint}"
+        at = f"{desk.base}{house} at {desk.place}"
         raise errors.MessageError(f"there is no message of {at}; `house fleet` lists the houses")
     if as_json:
         found = {**msgspec.to_builtins(rows[0]), "at": time.time()}
@@ -177,7 +188,7 @@ def show(ctx: click.Context, /, house: str, as_json: bool, **_: Any) -> None:
         return
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     with quiet_exit():
-        console.print(*house_head(rows[0], desk.options.endpoint), sep="\n")
+        console.print(*house_head(rows[0], desk.place), sep="\n")
         console.print(house_devices(devices.devices))
 
 

@@ -11,7 +11,7 @@ from daemons.errors import ConfigurationError
 
 def given(**options: Any) -> dict[str, Any]:
     """Return the options of a command line; None stands for the others."""
-    names = ("broker", "prefix", "username", "password_file", "ca_file")
+    names = ("brokers", "prefix", "username", "password_file", "ca_file", "certificate_file", "key_file")
     return {name: options.get(name) for name in names}
 
 
@@ -26,7 +26,7 @@ def given(**options: Any) -> dict[str, Any]:
 )
 def test_an_address_has_a_host_a_port_and_tls(address: str, expected: tuple[str, int, bool]) -> None:
     """Without a port, the usual one of the scheme counts."""
-    options = make_desk(None, given(broker=address)).options
+    (options,) = make_desk(None, given(brokers=[address])).each_broker()
     assert (options.broker, options.port, options.tls) == expected
 
 
@@ -42,7 +42,7 @@ def test_another_address_is_refused(address: str) -> None:
     with pytest.raises(
         ValueError, match=r"--broker: .* is not allowed; broker takes the address of a broker, such as"
     ):
-        make_desk(None, given(broker=address))
+        make_desk(None, given(brokers=[address]))
 
 
 def test_a_missing_broker_is_named() -> None:
@@ -51,10 +51,32 @@ def test_a_missing_broker_is_named() -> None:
         make_desk(None, given())
 
 
-def test_authorities_need_tls() -> None:
-    """Without TLS, the file would have no effect."""
-    with pytest.raises(ValueError, match="--ca-file is for a broker with TLS"):
-        make_desk(None, given(broker="mqtt://a", ca_file="/a.pem"))
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_certificates_need_tls(key: str) -> None:
+    """Without TLS, the file would have no effect; with TLS at one of the brokers, it has."""
+    option = key.replace("_", "-")
+    with pytest.raises(ValueError, match=f"--{option} is for a broker with TLS"):
+        make_desk(None, given(brokers=["mqtt://a"], **{key: "/a.pem"}))
+    files = {"certificate_file": "/b.pem", key: "/a.pem"}
+    for one in make_desk(None, given(brokers=["mqtt://a", "mqtts://b"], **files)).each_broker():
+        assert one.certificate_file in ("/a.pem", "/b.pem")
+
+
+def test_a_key_needs_its_certificate() -> None:
+    """A key alone would not be used."""
+    with pytest.raises(ValueError, match="--key-file is for --certificate-file, which is missing"):
+        make_desk(None, given(brokers=["mqtts://a"], key_file="/a.pem"))
+
+
+def test_several_brokers_are_a_list(tmp_path: Path) -> None:
+    """They stand in the file, or each in an option. Those of the command line replace those of the file."""
+    file = tmp_path / "desk.toml"
+    file.write_text('brokers = ["mqtt://a", "mqtts://b:1"]\n')
+    assert make_desk(file, given()).place == "a:1883, b:1"
+    assert make_desk(file, given(brokers=["mqtt://c"])).place == "c:1883"
+    file.write_text('broker = "mqtt://c"\nbrokers = ["mqtt://a"]\n')
+    with pytest.raises(ValueError, match="broker and brokers exclude each other"):
+        make_desk(file, given())
 
 
 def test_a_file_has_options_and_the_command_line_counts_more(tmp_path: Path) -> None:
@@ -62,11 +84,11 @@ def test_a_file_has_options_and_the_command_line_counts_more(tmp_path: Path) -> 
     file = tmp_path / "desk.toml"
     file.write_text('broker = "mqtts://a"\nprefix = "one/two"\nusername = "desk"\nca_file = "/ca.pem"\n')
     desk = make_desk(file, given(username="other"))
-    assert (desk.options.broker, desk.base, desk.username, desk.ca_file) == (
-        "a", "one/two/", "other", "/ca.pem",
+    assert (desk.place, desk.base, desk.username, desk.ca_file) == (
+        "a:8883", "one/two/", "other", "/ca.pem",
     )  # fmt: skip
     assert make_desk(file, given(prefix="")).base == ""
-    assert make_desk(None, given(broker="mqtt://a")).base == "fleet/"
+    assert make_desk(None, given(brokers=["mqtt://a"])).base == "fleet/"
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ from daemons.errors import Unreachable
 from daemons.processes.bridge.alive import Alive
 from daemons.processes.bridge.commands import BrokerCommand
 from tests.support.house import HouseFactory
-from tests.support.mosquitto import USER, Mosquitto
+from tests.support.mosquitto import USER, Mosquitto, make_certificate
 from tests.support.mqtt_recorder import record_broker
 from tests.support.patience import patience
+from tests.support.ports import free_port
 from tests.support.pty_terminal import glass
 
 TOML = """
@@ -56,7 +57,7 @@ def run(*words: str) -> Result:
 
 def desk(broker: Mosquitto) -> Desk:
     """Return the options for a broker."""
-    return make_desk(None, {"broker": f"mqtt://127.0.0.1:{broker.port}"})
+    return make_desk(None, {"brokers": [f"mqtt://127.0.0.1:{broker.port}"]})
 
 
 def publish_houses(port: int) -> None:
@@ -176,7 +177,42 @@ def test_a_broker_with_tls_needs_its_authority(tmp_path: Path) -> None:
         address = f"mqtts://127.0.0.1:{broker.port}"
         assert "its certificate is not trusted" in run("--broker", address).stderr
         assert run("--broker", address, "--ca-file", str(broker.authority)).exit_code == 0
-        assert "cannot be used" in run("--broker", address, "--ca-file", str(tmp_path / "none")).stderr
+        assert "cannot be read" in run("--broker", address, "--ca-file", str(tmp_path / "none")).stderr
+
+
+def test_a_broker_may_ask_for_a_certificate(tmp_path: Path) -> None:
+    """Without it there is no session. A key that others can read is refused."""
+    certificate = make_certificate(tmp_path, "desk")
+    certificate.with_suffix(".key").chmod(0o600)
+    with Mosquitto(tmp_path / "broker", tls=True, client_certificate=certificate) as broker:
+        words = ["--broker", f"mqtts://127.0.0.1:{broker.port}", "--ca-file", str(broker.authority)]
+        assert run(*words).exit_code == 1
+        words += ["--certificate-file", str(certificate), "--key-file", str(certificate.with_suffix(".key"))]
+        assert run(*words).exit_code == 0
+        certificate.with_suffix(".key").chmod(0o644)
+        assert "can be read by others" in run(*words).stderr
+
+
+def test_the_next_broker_is_used(tmp_path: Path) -> None:
+    """A broker that is away at the start is passed over, and one that is lost is replaced."""
+    with Mosquitto(tmp_path / "one") as one, Mosquitto(tmp_path / "two") as two:
+        ports = [free_port(), one.port, two.port]
+        brokers = make_desk(None, {"brokers": [f"mqtt://127.0.0.1:{port}" for port in ports]})
+        found: list[str] = []
+        topics = ["fleet/+/bridge/+"]
+        with FleetSession(brokers, topics, lambda topic, *_: found.append(topic)) as it:
+            publish_houses(one.port)
+            wait_for(it, lambda: "fleet/one/bridge/alive" in found)
+            found.clear()
+            one.kill()
+            wait_for(it, lambda: it.sessions == 2)
+            publish_houses(two.port)
+            wait_for(it, lambda: "fleet/one/bridge/alive" in found)
+        two.kill()
+        words = [word for port in ports for word in ("--broker", f"mqtt://127.0.0.1:{port}")]
+        refused = "[Errno 111] Connection refused"
+        places = [f"broker 127.0.0.1:{port}: {refused}" for port in ports]
+        assert run(*words).stderr == f"fleet: {'; '.join(places)}\n"
 
 
 def test_a_session_comes_back_after_a_cut(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -437,7 +437,8 @@ def test_escape_sequences_of_a_program_reach_no_terminal(
     server = Server(client)
     server.serve()
     with exchange_house.house_running("watch", "shed_lamp") as watching:
-        assert watching.stdout is not None
+        output = watching.stdout
+        assert output is not None
         with exchange_house.listen("shed_lamp") as listener:
 
             def is_published(listener: Listener, fault: str) -> bool:
@@ -446,7 +447,7 @@ def test_escape_sequences_of_a_program_reach_no_terminal(
 
             def is_watched() -> bool:
                 client.report("shed_lamp", {**lamp_state(True), "fault": "dim"})
-                return bool(select.select([watching.stdout], [], [], 0.05)[0])
+                return bool(select.select([output], [], [], 0.05)[0])
 
             eventually(is_watched)
             for fault in ("dim", ESCAPES):  # the first state is no change, and is not logged
