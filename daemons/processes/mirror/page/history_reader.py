@@ -68,30 +68,51 @@ class HistoryReader:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
         self._warm: list[tuple[Program, asyncio.TimerHandle]] = []
         """The programs that wait for a request, and when each is ended; the last one answered last."""
+        self._starting: set[asyncio.Task[Program]] = set()
+        self._is_closed = False
 
     async def read(self, query: Query) -> bytes:
         """Return the answer; raises HistoryError if it cannot be read, or not in time."""
         async with self._free:
             if not isinstance(query, HistoryQuery):
-                return await self._within_time(await start_program(query), explain)
+                return await self._within_time(await self._start(query), explain)
             line = msgspec.json.encode(query) + b"\n"
             while self._warm:
                 program, timer = self._warm.pop()
                 timer.cancel()
                 with suppress(ProgramEnded):  # an idle program may have ended; the next one answers
                     return await self._within_time(program, partial(ask, line=line), keep=True)
-            program = await start_program(query)
+            program = await self._start(query)
             try:
                 return await self._within_time(program, partial(ask, line=line), keep=True)
             except ProgramEnded as error:
                 raise HistoryError(f"its reader failed: {error}") from None
 
     async def close(self) -> None:
-        """End the programs that wait for a request."""
+        """End the programs that wait for a request, and start no other one.
+
+        The end of an event loop cancels its tasks. A task that is starting a program would then never end
+        (CPython 3.13: it waits for pipes that are not connected), so this waits until it has started.
+        """
+        self._is_closed = True
+        await asyncio.gather(*self._starting, return_exceptions=True)
         while self._warm:
             program, timer = self._warm.pop()
             timer.cancel()
             await end(program)
+
+    async def _start(self, query: Query) -> Program:
+        """Start a program in a task of its own, so that a cancelled reader does not cancel the start."""
+        if self._is_closed:
+            raise HistoryError("the mirror is ending")
+        starting = asyncio.create_task(start_program(query))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(kill_started)
+            raise
 
     async def _within_time(self, program: Program, work: Work, *, keep: bool = False) -> bytes:
         """Return the answer of a program; then keep it for the next request, or end it."""
@@ -150,6 +171,13 @@ async def explain(program: Program) -> bytes:
     if program.returncode != 0:
         raise HistoryError(f"its reader failed: {last_line(problem)}")
     return found
+
+
+def kill_started(starting: "asyncio.Task[Program]") -> None:
+    """Kill a program that has started after its reader was cancelled."""
+    if not starting.cancelled() and starting.exception() is None:
+        with suppress(ProcessLookupError):
+            starting.result().kill()
 
 
 async def end(program: Program) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -196,3 +197,22 @@ def test_a_program_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(history_reader, "interpreter", lambda: Path("/bin/false"))
     with pytest.raises(HistoryError, match="its reader failed"):
         ask()
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_an_event_loop_ends_while_a_program_is_starting(turns: int) -> None:
+    """Its end cancels all tasks; a start that is cancelled in the middle would wait for ever."""
+
+    async def end_while_starting() -> None:
+        async with reading() as reader:
+            asking = asyncio.create_task(reader.read(QUERY))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        assert not asking.done() or isinstance(asking.exception(), HistoryError)
+
+    before = children()
+    thread = threading.Thread(target=lambda: asyncio.run(end_while_starting()), daemon=True)
+    thread.start()
+    thread.join(patience())
+    assert not thread.is_alive()
+    assert children() == before
