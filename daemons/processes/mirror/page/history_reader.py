@@ -111,7 +111,8 @@ class HistoryReader:
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            starting.add_done_callback(kill_started)
+            with suppress(HistoryError):
+                await end(await starting)
             raise
 
     async def _within_time(self, program: Program, work: Work, *, keep: bool = False) -> bytes:
@@ -129,7 +130,7 @@ class HistoryReader:
             is_kept = keep and program.returncode is None
             raise
         finally:
-            if is_kept:
+            if is_kept and not self._is_closed:
                 self._keep(program)
             else:
                 await end(program)
@@ -171,13 +172,6 @@ async def explain(program: Program) -> bytes:
     if program.returncode != 0:
         raise HistoryError(f"its reader failed: {last_line(problem)}")
     return found
-
-
-def kill_started(starting: "asyncio.Task[Program]") -> None:
-    """Kill a program that has started after its reader was cancelled."""
-    if not starting.cancelled() and starting.exception() is None:
-        with suppress(ProcessLookupError):
-            starting.result().kill()
 
 
 async def end(program: Program) -> None:
