@@ -102,13 +102,15 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "one_press_makes_breakfast": (Limit(r"toaster is killed .*", NO_ANSWER),),
     "breakfast_lamp": (
         Limit(r"(coffee_maker|toaster) is cut off for 30 s at 07:00:00", MEAL),
-        Limit(r"the hardware of toaster .* at 07:00:48", FAULTY),
+        Limit(r"the hardware of (coffee_maker|toaster) .* at 07:00:48", FAULTY),
     ),
     "plug_off_after_a_while": (
         Limit(r"iron is killed .*", RESTORE),
         Limit(r"the hardware of iron .* at 10:00:00", LATER),
     ),
     "blinds_at_dawn_and_dusk": (Limit(r"bedroom_blind is killed .*", NO_ANSWER),),
+    "awning_in_the_wind": (Limit(r"awning is killed .*", NO_ANSWER),),
+    "tell_me_what_deserves_attention": (Limit(r"phone is killed .*", NO_ANSWER),),
     "shade_in_the_heat": (Limit(r"the hardware of balcony_climate .* at 11:10:00", UNKNOWN),),
     "button_for_a_blind": (
         Limit(r".*window_(button|blind) .* at 10:10:00", UNDONE),
@@ -244,6 +246,7 @@ UNNOTICED = {
     "dim_light_at_night": {"bath_lamp.when[0].between"},  # at night the second rule acts after it, at once
     "wake_up_light": {"bedroom_lamp.when[2].with"},  # 100 % is the default
     "smoke": {"hall_lamp.when[0].with"},
+    "rain_and_an_open_window": {"roof_window.stale_after"},  # a story of two days has too many faults
     "washing_machine_done": {"washing_machine.finished_after"},  # three minutes are the default
 }
 """The parts of recipes that no story can show."""
