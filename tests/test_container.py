@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import containerfile
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 STAGES = containerfile.read_stages()
 MOST_MEGABYTES = 200
@@ -143,7 +144,9 @@ def test_the_image_is_built_and_run(tmp_path: Path) -> None:
         pytest.skip("neither podman nor docker works here")
 
     def call(*words: str) -> str:
-        done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(
+            [program, *words], capture_output=True, text=True, check=False, timeout=patience(600)
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 

@@ -14,6 +14,7 @@ from daemons.bus.origin import Reason
 from daemons.storage.lock import NameLock
 from daemons.supervision.supervisord import ended
 from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
+from tests.support.patience import patience
 
 COOKS = ("coffee_maker", "toaster")
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
@@ -419,7 +420,9 @@ def test_stock_supervisorctl_works_on_the_house(breakfast: TemporaryHouse) -> No
 
     def supervisorctl(*words: str) -> str:
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(breakfast.supervisord), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=patience(30)
+        ).stdout
 
     assert [line.split()[:2] for line in supervisorctl("status").splitlines()] == [
         [name, "RUNNING"] for name in PROCESSES
@@ -448,7 +451,7 @@ def test_the_programs_of_docs_wire_work(breakfast: TemporaryHouse) -> None:
             [sys.executable, "-c", sender, "bathroom_light", "press"],
             env=breakfast.environment,
             check=True,
-            timeout=30,
+            timeout=patience(30),
             capture_output=True,
         )
         assert any("toasting" in line for line in iter(process.stdout.readline, ""))

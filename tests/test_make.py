@@ -15,6 +15,7 @@ import pytest
 
 from daemons.supervision import immortal
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 PYTHON = """#!/bin/sh
 # A Python that creates an environment with itself in it, and writes down what pip is asked to install.
@@ -65,7 +66,7 @@ def make(project: Path) -> Make:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience(60),
             check=False,
         )
 

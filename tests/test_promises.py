@@ -644,7 +644,7 @@ def test_a_second_process_for_a_name_names_the_first_one(breakfast: TemporaryHou
         env=breakfast.environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=patience(30),
         check=False,
     )
     assert done.returncode == 1

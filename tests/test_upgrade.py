@@ -187,7 +187,9 @@ def test_toast_goes_on_over_an_upgrade_and_the_way_back(clone: Clone) -> None:
     assert state(clone, "kitchen_lamp")["status"] is True
     assert presences(clone)["coffee_maker"] == "stopped"
     assert began["phase"] == "toasting"
-    eventually(lambda: state(clone, "toaster")["phase"] == "ready")
+    # On a busy machine the time of `ready` is over after the upgrade; the history has it.
+    eventually(lambda: " ready" in clone.house("history", "toaster"))
+    assert state(clone, "toaster")["starts"] == began["starts"]
     assert clone.status()["warnings"] == []
     assert str(present) in environments(clone)
     assert "there is no newer version" in clone.make("upgrade")

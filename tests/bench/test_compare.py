@@ -14,6 +14,7 @@ from bench.compare import compare, drift, summary
 from bench.report import Report, Sheet
 from tests.support import bench_reports
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 ROUNDS = [10.0, 10.5, 11.0]
 
@@ -128,7 +129,7 @@ def test_the_exit_status_reports_a_regression(tmp_path: Path) -> None:
     def run(*files: str) -> "subprocess.CompletedProcess[str]":
         command = [str(PROJECT / "bench" / "compare"), *files]
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment(), timeout=60
+            command, capture_output=True, text=True, check=False, env=environment(), timeout=patience(60)
         )
 
     worse, same, missing = run(before, after), run(before, before), run(before, str(tmp_path / "gone.json"))

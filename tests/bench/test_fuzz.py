@@ -13,6 +13,7 @@ from bench.fuzz.junk import Junk
 from bench.fuzz.report import Findings, report
 from bench.fuzz.tally import Tally
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 
 def findings(**changes: Any) -> Findings:
@@ -81,5 +82,7 @@ def test_the_verdict(run: Path, changes: dict[str, Any], log: str, verdict: str 
 def test_a_short_run_breaks_nothing() -> None:
     """Every door of a real house gets every kind of junk."""
     command = [sys.executable, "-m", "bench.fuzz", "--seconds", "20", "--growth", "24"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, timeout=patience(280), check=False
+    )
     assert (done.returncode, "Nothing broke." in done.stdout) == (0, True), done.stdout + done.stderr

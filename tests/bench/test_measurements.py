@@ -18,6 +18,7 @@ from bench.peers import Peer
 from bench.report import read
 from tests.support.house import PROJECT
 from tests.support.network import skip_without_network
+from tests.support.patience import patience
 from tests.support.reaper import kill_all
 
 KNOWN = measurements()
@@ -58,7 +59,7 @@ def test_a_section_can_be_measured(word: str, folder: Path) -> None:
         env={**os.environ, "TMPDIR": str(work)},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=patience(110),
         check=False,
     )
     left = workers(work)

@@ -564,6 +564,6 @@ os._exit(0)
 def test_a_broken_connection_with_a_full_queue_does_not_end_the_process() -> None:
     """With heartbeats, libzmq 4.3.5 aborted it: a client could end the exchange in this way."""
     done = subprocess.run(
-        [sys.executable, "-c", BROKEN], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", BROKEN], capture_output=True, text=True, check=False, timeout=patience(60)
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")

@@ -14,6 +14,7 @@ from daemons.cli import init
 from daemons.cli.main import main
 from daemons.config.house import load_house
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 CHOSEN = ("HOUSE_CONFIG", "HOUSE_RUN", "HOUSE_HOST", "HOUSE_SUPERVISORD")
 NEEDS_A_FILE = ("up", "down", "status", "mirror", "logs", "history", "token", "plan", "reload", "check")
@@ -99,11 +100,11 @@ def test_a_wheel_starts_a_house(here: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
     source = here / "source"
     shutil.copytree(PROJECT, source, ignore=shutil.ignore_patterns(".git", ".venv*", "run", "__pycache__"))
-    subprocess.run([*pip, "wheel", source, "--no-deps", "-w", wheels], check=True, timeout=300)
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True, timeout=100)
+    subprocess.run([*pip, "wheel", source, "--no-deps", "-w", wheels], check=True, timeout=patience(300))
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True, timeout=patience(100))
     (wheel,) = wheels.iterdir()
     install = (str(environment / "bin" / "pip"), "--disable-pip-version-check", "-q", "install", str(wheel))
-    subprocess.run(install, check=True, timeout=600)
+    subprocess.run(install, check=True, timeout=patience(600))
     home = here / "home"
 
     def run(*words: str) -> str:
@@ -116,7 +117,7 @@ def test_a_wheel_starts_a_house(here: Path) -> None:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience(120),
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kettle import KETTLE, write_kettle, write_package
+from tests.support.patience import patience
 from tests.test_extensions import ECHOING
 
 
@@ -17,7 +18,7 @@ def run(*words: str, path: Path | None = None) -> "subprocess.CompletedProcess[s
     environment = {**os.environ, "PYTHONPATH": f"{more}{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "daemons.contract", *words]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=100, env=environment, cwd=path
+        command, capture_output=True, text=True, check=False, timeout=patience(100), env=environment, cwd=path
     )
 
 

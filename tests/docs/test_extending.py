@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 TEXT = (PROJECT / "docs" / "extending.md").read_text()
 HOUSE = '[devices.bathroom_light]\nkind = "light_switch"\ndriver = "simulated"\n'
@@ -42,7 +43,7 @@ def run(checkout: Path, *args: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=patience(100),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

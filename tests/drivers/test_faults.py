@@ -396,6 +396,8 @@ def test_an_owner_can_test_their_own_hardware(plug: Emulator) -> None:
     plug.switch_by_hand(on=True)
     words = ["--device", f"{plug.driver}={table(plug.options())}", "-p", "no:cacheprovider", "-n", "0"]
     command = [sys.executable, "-m", "pytest", "tests/drivers/test_hardware.py", *words]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, timeout=patience(90), check=False
+    )
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
     assert plug.switchings == [True, False, True]

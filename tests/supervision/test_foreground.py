@@ -62,7 +62,7 @@ def foreground(house: TemporaryHouse, manager: Manager) -> Iterator["subprocess.
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=patience(60))
 
 
 @pytest.fixture

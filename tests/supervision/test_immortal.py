@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from daemons.supervision import immortal
+from tests.support.patience import patience
 
 IS_SUPPORTED = sys.implementation.name == "cpython" and sys.version_info[:2] in ((3, 12), (3, 13))
 needs_immortality = pytest.mark.skipif(
@@ -17,7 +18,7 @@ needs_immortality = pytest.mark.skipif(
 def run(code: str) -> str:
     """Run code in a process of its own, whose objects may become immortal; return its output."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=patience(60)
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.house import PROJECT
+from tests.support.patience import patience
 
 FILE = PROJECT / "Containerfile"
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
@@ -118,7 +119,7 @@ class Layers:
             capture_output=True,
             text=True,
             check=False,
-            timeout=600,
+            timeout=patience(600),
             stdin=subprocess.DEVNULL,
         )
 

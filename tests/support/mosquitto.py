@@ -13,7 +13,7 @@ from typing import Self
 
 import pytest
 
-from tests.support.patience import Deadline
+from tests.support.patience import Deadline, patience
 from tests.support.ports import free_port
 
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -43,7 +43,7 @@ def make_certificate(folder: Path, name: str) -> Path:
     ]
     about = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([openssl, *words, *about, *files], check=True, capture_output=True, timeout=60)
+    subprocess.run([openssl, *words, *about, *files], check=True, capture_output=True, timeout=patience(60))
     return certificate
 
 
@@ -85,7 +85,7 @@ class Mosquitto:
                 USER,
                 password,
             ]
-            subprocess.run(command, check=True, capture_output=True, timeout=30)
+            subprocess.run(command, check=True, capture_output=True, timeout=patience(30))
             lines += [f"password_file {users}"]
         self._acl = folder / "acl"
         if acl is not None:

@@ -217,7 +217,7 @@ def test_only_a_device_with_a_template_loads_the_library() -> None:
         "print('jinja2' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patience(60)
     )
     assert done.stdout.split() == ["False", "True"]
 

@@ -18,6 +18,7 @@ from daemons.values import Problem, convert, parse_table
 from tests.drivers.test_faults import running_driver
 from tests.support.listening_channel import RecordingChannel
 from tests.support.mosquitto import Mosquitto
+from tests.support.patience import patience
 
 ZCL, TUYA = "occupied_heating_setpoint", "current_heating_setpoint"
 DANFOSS: dict[str, Any] = {
@@ -174,7 +175,7 @@ def test_a_valve_behind_a_real_broker(tmp_path: Path) -> None:
             client.on_message = lambda _client, _data, message: targets.put(json.loads(message.payload)[TUYA])
             for celsius in (20.0, 21.0):
                 it.driver.set(Setting(on=True, target_celsius=celsius), "a1", it.clock.now())
-                assert targets.get(timeout=20) == celsius, "a newer target waits for no older one"
+                assert targets.get(timeout=patience(20)) == celsius, "a newer target waits for no older one"
             assert it.driver.read(it.clock.now()).reachable is True
         client.disconnect()
         client.loop_stop()

@@ -20,6 +20,7 @@ from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.warm_up import ROUNDS, STEPS, run_trial, warm_up
 from tests.support import factories
+from tests.support.patience import patience
 
 
 @pytest.mark.parametrize("word", factories.machine_kinds())
@@ -104,7 +105,7 @@ def test_the_trial_leaves_nothing(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=patience(60),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from daemons.processes.mirror.page.openapi import SCHEMAS, describe_api
 from tests.support.house import PROJECT
 from tests.support.page_client import http_request
 from tests.support.page_server import PageStub, serve_page
+from tests.support.patience import patience
 
 NOT_DESCRIBED = {
     ("GET", "/"),
@@ -159,7 +160,7 @@ def test_the_page_behaves_as_described(url: str, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=patience(110),
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
