@@ -19,7 +19,6 @@ from daemons.processes.mirror.page.responses import HttpError
 from daemons.storage.paths import interpreter
 
 PROGRAM = "daemons.editing.program"
-FAILED = "the program that edits has failed"
 QUICK_ACTIONS = ("read", "form", "check")
 """The requests of a person who types: one program answers all of them."""
 CHECK_SECONDS, ANSWER_SECONDS = 25.0, 130.0
@@ -38,6 +37,13 @@ class Answer(NamedTuple):
 
     status: int
     content: bytes
+
+
+class ProgramEnded(HttpError):
+    """The program has ended without an answer."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, "the program that edits has failed")
 
 
 class EditProgram:
@@ -102,17 +108,28 @@ class Checker:
         async with self._is_free:
             if self._idle:
                 self._idle.cancel()
-            if self._process is None or self._process.returncode is not None:
-                self._process = await start_program(is_job=False)
-            found: Answer | None = None
+            is_new = self._process is None or self._process.returncode is not None
             try:
-                found = await ask(self._process, request, CHECK_SECONDS)
-            finally:
-                if found is None:  # the next request must not get the answer to this one
-                    end(self._process)
-                    await self._process.wait()
+                found = await self._ask(request)
+            except ProgramEnded:
+                if is_new:
+                    raise
+                found = await self._ask(request)  # the program may have been killed since its last answer
             self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end)
             return found
+
+    async def _ask(self, request: ProgramRequest) -> Answer:
+        """Return the answer of the program, which is started if there is none."""
+        if self._process is None or self._process.returncode is not None:
+            self._process = await start_program(is_job=False)
+        found: Answer | None = None
+        try:
+            found = await ask(self._process, request, CHECK_SECONDS)
+        finally:
+            if found is None:  # the next request must not get the answer to this one
+                end(self._process)
+                await self._process.wait()
+        return found
 
     def _end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
@@ -120,9 +137,9 @@ class Checker:
 
 
 async def ask(process: asyncio.subprocess.Process, request: ProgramRequest, seconds: float) -> Answer:
-    """Return the answer of a program to a request; raises HttpError without one."""
+    """Return the answer of a program to a request; raises ProgramEnded, or HttpError if it takes too long."""
     if process.stdin is None or process.stdout is None:
-        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, FAILED)
+        raise ProgramEnded
     try:
         async with asyncio.timeout(seconds):
             process.stdin.write(msgspec.json.encode(request) + b"\n")
@@ -135,7 +152,7 @@ async def ask(process: asyncio.subprocess.Process, request: ProgramRequest, seco
         line = b""
     status, _, content = line.partition(b" ")
     if not status.isdigit():
-        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, FAILED)
+        raise ProgramEnded
     return Answer(int(status), content)
 
 

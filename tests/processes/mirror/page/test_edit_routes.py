@@ -287,7 +287,9 @@ def test_a_kill_within_an_edit_is_told_and_undone(page: Page, moment: str) -> No
     assert job["state"] in ("interrupted", "done")
     text = page.file.read_text()
     assert text in (ROOM, edit["text"])
-    found = page.get("/api/edit/tea").json
+    answer = page.get("/api/edit/tea")
+    assert answer.status == 200, answer
+    found = answer.json
     if text != ROOM:
         assert found["undo"] is not None
         assert found["undo"]["is_interrupted"] is not page.is_in_step()
