@@ -36,6 +36,7 @@ from daemons.supervision.install import (
     installed_roster,
     restore_files,
 )
+from daemons.supervision.interrupted import marked_restart
 from daemons.supervision.programs import configuration, launch, render
 from daemons.supervision.ready import Progress, wait_ready
 from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid
@@ -170,8 +171,9 @@ def restart(names: list[str], timeout_seconds: float, progress: Progress) -> Non
         supervisor.processes()  # raises an error before a stop mark is removed
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
-        supervisor.stop(names)
-        supervisor.start(names)
+        with marked_restart():
+            supervisor.stop(names)
+            supervisor.start(names)
         wait_ready(names, supervisor, timeout_seconds, progress)
 
 
@@ -274,7 +276,8 @@ def reload(
         try:
             keep_first()
             install(house, run)
-            supervisor.update()
+            with marked_restart():
+                supervisor.update()
             wait_ready(
                 [change.name for change in changes if change.action != "stop"],
                 supervisor,
@@ -285,7 +288,8 @@ def reload(
             keep_version(pack(house.files), why, by)
         except (NotReady, SupervisorError, StorageError) as error:
             restore_files(previous)
-            supervisor.update()
+            with marked_restart():
+                supervisor.update()
             wait_ready(
                 [change.name for change in changes if change.action != "start"],
                 supervisor,

@@ -16,6 +16,7 @@ from pathlib import Path
 from select import poll
 from typing import Any
 
+from daemons.bus.message import STEWARD
 from daemons.errors import NotUp, SupervisorError
 from daemons.storage.paths import STOPPED_BY_HAND
 from daemons.supervision.programs import SOCKET, STOP_SECONDS
@@ -31,7 +32,7 @@ PATIENCE_SECONDS = STOP_SECONDS + 10
 POLL_SECONDS = 0.002
 CALL_SECONDS = 10.0
 """How long supervisord may take to answer a call."""
-ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 60, 70, 91
+BAD_NAME, ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 10, 60, 70, 91
 """Fault codes of its XML-RPC interface (supervisor.xmlrpc.Faults)."""
 
 
@@ -147,8 +148,17 @@ class Supervisor:
                     raise
 
     def update(self) -> None:
-        """Start, stop and restart exactly the processes whose rendered programs have changed."""
+        """Start, stop and restart exactly the processes whose rendered programs have changed.
+
+        The steward comes first: it starts the others if this process is killed meanwhile.
+        """
         added, changed, removed = self.call("reloadConfig")[0]
+        if STEWARD in changed:
+            self._replace([STEWARD], [], [])
+        self._replace([name for name in changed if name != STEWARD], removed, added)
+
+    def _replace(self, changed: list[str], removed: list[str], added: list[str]) -> None:
+        """Stop and remove processes, and add those that have changed or are new."""
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
             self._remove(name)

@@ -35,6 +35,7 @@ from daemons.runtime.loop import SUPERVISORD_LOST
 from daemons.runtime.processor import waited_seconds, waits_for_disk
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
+from daemons.supervision import interrupted
 from daemons.supervision.events import EventListener
 from daemons.supervision.logs import last_lines
 from daemons.supervision.supervisord import ALREADY_STARTED, NOT_RUNNING, Supervisor
@@ -43,7 +44,10 @@ TICK_SECONDS = 0.25
 STANDSTILL_SECONDS = 1.5
 """If a tick is so late, the machine slept or was overloaded, and no process is to blame."""
 RESUME_SECONDS = 1.0
-"""The pause before supervisord is asked again for its processes, if it did not answer."""
+"""The pause before supervisord is asked again for its processes, if it did not answer.
+
+After a stop, also the pause before the steward looks whether a verb was interrupted.
+"""
 STACKS_SECONDS = 0.3
 """How long a process that hangs may take to write its stacks, before it is killed."""
 SUPERVISORD_SECONDS = 5.0
@@ -169,6 +173,32 @@ class Steward:
                 self._set_fault(None)
 
         self._ask(on_answer, "getState")
+
+        self.finish_restart()
+
+    def finish_restart(self) -> None:
+        """Start what a verb has stopped that was killed before it could start it again."""
+        question = ("finish_restart",)
+        if not interrupted.MARK.exists() or question in self._pending:
+            return
+        self._pending.add(question)
+
+        def on_done(future: Future[Any]) -> None:
+            self._pending.discard(question)
+            error = future.exception()
+            if isinstance(error, SupervisorError):
+                self._log.warning("%s", error)
+            elif error is not None:
+                raise error
+            elif started := future.result():
+                names = ", ".join(started)
+                self._log.warning(
+                    "a verb of `house` was interrupted; what it had stopped is started: %s", names
+                )
+            elif started is None:  # a verb is at work
+                self._process.loop.at(self._now() + RESUME_SECONDS, self.finish_restart)
+
+        self._jobs.submit(lambda: interrupted.finish_restart(self._supervisor), on_done)
 
     def report_loss(self) -> None:
         """Report that supervisord has ended, before this process ends too."""
@@ -316,6 +346,7 @@ class Steward:
             self._process.loop.watch(self._subscriber.socket, self.on_message)
         elif state == "STOPPED" or (state == "EXITED" and stopped_path(name).exists()):
             watched.on_stop()
+            self._process.loop.at(now + RESUME_SECONDS, self.finish_restart)
         elif state == "EXITED":
             reason = self._hung.pop(name, None) or self._why(name)
             self._log.warning("%s (PID %d) has ended: %s", name, pid, reason)
