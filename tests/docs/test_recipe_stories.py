@@ -110,7 +110,10 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     ),
     "blinds_at_dawn_and_dusk": (Limit(r"bedroom_blind is killed .*", NO_ANSWER),),
     "awning_in_the_wind": (Limit(r"awning is killed .*", NO_ANSWER),),
-    "tell_me_what_deserves_attention": (Limit(r"phone is killed .*", NO_ANSWER),),
+    "tell_me_what_deserves_attention": (
+        Limit(r"phone is killed .*", NO_ANSWER),
+        Limit(r"the hardware of front_door .* at 10:10:00", WAITS_ANEW),
+    ),
     "shade_in_the_heat": (Limit(r"the hardware of balcony_climate .* at 11:10:00", UNKNOWN),),
     "button_for_a_blind": (
         Limit(r".*window_(button|blind) .* at 10:10:00", UNDONE),
