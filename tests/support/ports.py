@@ -6,7 +6,6 @@ from contextlib import ExitStack, suppress
 
 RANGE = range(20_000, 32_000)
 """Below the ports that Linux assigns automatically (ip(7), ip_local_port_range)."""
-_reservations: list[ExitStack] = []
 
 
 def free_port(count: int = 1) -> int:
@@ -17,10 +16,11 @@ def free_port(count: int = 1) -> int:
     while True:
         first = secrets.choice(RANGE)  # random, because two test runs must not choose the same port
         numbers = range(first, first + count)
-        with suppress(OSError), ExitStack() as reservation, ExitStack() as ports:
-            for number in numbers:
-                reserve = reservation.enter_context(socket.socket(socket.AF_UNIX))
-                reserve.bind(f"\0house-test-port-{number}")  # in the abstract namespace: unix(7)
-                ports.enter_context(socket.socket()).bind(("127.0.0.1", number))
-            _reservations.append(reservation.pop_all())
+        with suppress(OSError), ExitStack() as stack:
+            reservations = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in numbers]
+            for number, reservation in zip(numbers, reservations, strict=True):
+                reservation.bind(f"\0house-test-port-{number}")  # in the abstract namespace: unix(7)
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            for reservation in reservations:
+                reservation.detach()  # the descriptor stays open until this process ends
             return first
