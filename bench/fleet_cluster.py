@@ -40,6 +40,16 @@ class Loss(NamedTuple):
     retained_after: int
     """The retained messages that a new subscriber then gets at the last node."""
 
+    def __str__(self) -> str:
+        return (
+            f"all houses had said everything after {self.all_said:.1f} s, and the three nodes took "
+            f"{self.memory_bytes / 1e6:.0f} MB\n"
+            f"a new subscriber at another node got {self.retained} retained messages\n"
+            f"{self.moved} houses lost their node; half of them had said everything again after "
+            f"{self.half_again:.1f} s, all after {self.all_again:.1f} s\n"
+            f"a new subscriber then got {self.retained_after} retained messages"
+        )
+
 
 def lose_node(name: str, houses: int, messages: dict[str, bytes], folder: Path, most_seconds: float) -> Loss:
     """Start a cluster with many houses, and kill its first node; TimeoutError names what was not reached."""

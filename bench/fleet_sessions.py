@@ -28,7 +28,7 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PING, PONG = 1, 2, 3, 4, 8
 QOS1, RETAINED_QOS1 = 0x32, 0x33
 REFUSED = 0x80
 """The code of a refused subscription in SUBACK."""
-NEW_SESSIONS_AT_ONCE = 250
+NEW_SESSIONS_AT_ONCE = 50
 """How many sessions of this process open at the same time. Real houses have a machine each."""
 
 

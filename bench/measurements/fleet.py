@@ -1,20 +1,13 @@
-"""The table of many houses, and clusters that lose a node; all on one machine.
+"""The table of many houses: `house fleet` in a terminal of 160 x 50, at a mosquitto on the same machine.
 
-**The table of the houses** is `house fleet` in a terminal of 160 x 50, at one mosquitto. A real house of
-twenty devices runs with its bridge. What it retains at a broker is published again for many houses: 62
-messages each. Then the table is opened. *Complete* is the time from the start of the command until its head
-counts all houses. From its first frame on, a key moves the selection every tenth of a second, also while the
-houses still come in. *A key* is the time until the terminal has the frame with the other selection, and *the
-slowest key* is the longest one. Meanwhile each house sends an alive message once a minute, spread evenly.
+A real house of twenty devices runs with its bridge. What it retains at a broker is published again for many
+houses: 62 messages each. Then the table is opened. *Complete* is the time from the start of the command until
+its head counts all houses. From its first frame on, a key moves the selection every tenth of a second, also
+while the houses still come in. *A key* is the time until the terminal has the frame with the other selection,
+and *the slowest key* is the longest one. Meanwhile each house sends an alive message once a minute, spread
+evenly.
+
 *Processor* is that of the command while the keys are pressed and all houses are there, in percent of a core.
-
-**A cluster that loses a node:** three nodes run, and one process holds the sessions of many houses, spread
-over the nodes. Each session does what a bridge does: it subscribes to its commands, tests that one would
-arrive, and publishes the same 62 retained messages with QoS 1. At most 250 sessions open at the same time.
-Then a node is killed (`kill -9`). Its houses go to the other nodes, and *say everything again*: the session,
-the subscription, the test and all messages are acknowledged. *Retained messages* are those that a new
-subscriber to all houses gets at another node. A column is missing if its cluster did not manage it within
-five minutes; a remark says how far it got.
 """
 
 import fcntl
@@ -22,7 +15,6 @@ import json
 import os
 import pty
 import re
-import resource
 import select
 import struct
 import subprocess
@@ -36,7 +28,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bench import peers
 from bench.fleet import house_prefix, publish_houses, retained_messages
-from bench.fleet_cluster import CLUSTERS, lose_node
 from bench.report import Scale, Sheet
 from bench.table import Aim, Section, Table
 from daemons.cli.drill_report import percentile
@@ -44,14 +35,14 @@ from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support.house import HOUSE
 from tests.support.mosquitto import Mosquitto
 
-TITLE, CLUSTER = "The table of the houses", "A cluster that loses a node"
+TITLE = "The table of the houses"
 COMPLETE, KEY, SLOWEST = "complete", "a key", "the slowest key"
 MEMORY, PROCESSOR = "memory (PSS)", "processor"
 MOST_HOUSES = 5000
 SECTION = Section(
     16,
     "Many houses",
-    (Table(TITLE), Table(CLUSTER)),
+    (Table(TITLE),),
     (Aim("No key waits for a second, with 5,000 houses", TITLE, SLOWEST, "5,000 houses", 1000),),
     is_long=True,
 )
@@ -61,16 +52,6 @@ AMOUNTS: dict[Scale, tuple[tuple[int, ...], int, int]] = {
     "full": ((100, 1000, MOST_HOUSES), 3, 300),
 }
 """The numbers of houses, the rounds, and the keys of each round after all houses are there."""
-CLUSTER_HOUSES: dict[Scale, dict[str, tuple[int, ...]]] = {
-    "tiny": {"NATS": (3,)},
-    "small": {"NATS": (100, 500), "RabbitMQ": (500, MOST_HOUSES)},
-    "full": {"NATS": (100, 500, MOST_HOUSES), "RabbitMQ": (500, MOST_HOUSES)},
-}
-"""The numbers of houses at each cluster."""
-CLUSTER_SECONDS = 300.0
-"""How long a cluster may take until all houses have said everything."""
-FILES_BESIDE = 500
-"""How many files the process may open besides the connections of the houses."""
 COLUMNS, ROWS = 160, 50
 KEY_SECONDS, PATIENCE_SECONDS = 0.1, 120.0
 SELECTED = re.compile(rb"\xe2\x96\xb8(?:\x1b\[[0-9;]*m)*(h[0-9]{5})")
@@ -148,34 +129,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                 publish_houses(broker.port, number, stamped(messages))
                 for _ in range(rounds):
                     measure_table(sheet, broker.port, number, messages["house/bridge/alive"], keys)
-        sheet.note(f"{len(messages)} retained messages a house; {keys} keys a round.")
-        measure_clusters(sheet, CLUSTER_HOUSES[scale], stamped(messages), Path(folder))
-
-
-def measure_clusters(
-    sheet: Sheet, amounts: dict[str, tuple[int, ...]], messages: dict[str, bytes], folder: Path
-) -> None:
-    """Kill a node of each cluster that is installed here."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, MOST_HOUSES + FILES_BESIDE), most))
-    for name, numbers in amounts.items():
-        if lack := CLUSTERS[name].missing():
-            sheet.note(f"{name} was not measured: {lack}.")
-            continue
-        for number in numbers:
-            column = f"{name}, {number:,} houses"
-            try:
-                found = lose_node(name, number, messages, folder / column, CLUSTER_SECONDS)
-            except TimeoutError as error:
-                sheet.note(f"{column}: {error}.")
-                continue
-            sheet.add(CLUSTER, "all have said everything", column, found.all_said, "s")
-            sheet.add(CLUSTER, "retained messages", column, found.retained, "messages")
-            sheet.add(CLUSTER, "memory of the three nodes (PSS)", column, found.memory_bytes / 1e6, "MB")
-            sheet.add(CLUSTER, "houses of the lost node", column, found.moved, "houses")
-            sheet.add(CLUSTER, "half of them have said everything again", column, found.half_again, "s")
-            sheet.add(CLUSTER, "all have said everything again", column, found.all_again, "s")
-            sheet.add(CLUSTER, "retained messages afterwards", column, found.retained_after, "messages")
+    sheet.note(f"{len(messages)} retained messages a house; {keys} keys a round.")
 
 
 def stamped(messages: dict[str, bytes]) -> dict[str, bytes]:
