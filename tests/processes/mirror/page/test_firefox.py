@@ -101,7 +101,7 @@ def test_the_history_and_a_log_are_live(page: Window, house: TemporaryHouse) -> 
     page.wait_until(f"{drawn} > {before}")
     show(page, "device/toaster")
     page.click("house-device .log-part > summary")
-    page.wait_until(f"{text('house-device .log-part .lines')}.includes('toasting')")
+    page.wait_until(f"{text('house-device .log-part .log-lines')}.includes('toasting')")
 
 
 def test_an_alarm_is_a_strip_until_it_is_acknowledged(page: Window, house: TemporaryHouse) -> None:
