@@ -287,8 +287,9 @@ def test_a_rule_leads_to_its_time(make_house: HouseFactory, window: Window) -> N
     head = "[[devices.toaster.when]]\n"
     house = make_house(EDITABLE.replace(head, f'{head}at = "06:30"\ndo = "start"\n\n{head}', 1))
     house.house("up")
+    token = house.house("token").stdout.split()[0]  # before the page is open: it goes to the sign-in then
     page = window(page_url(house))
-    sign_in(page, house.house("token").stdout.split()[0])
+    sign_in(page, token)
     device = show(page, "toaster")
     for _ in range(2):
         device.get_by_role("button", name="Change rule 1").click()
