@@ -1,13 +1,10 @@
 """The cost of many houses for one broker: one session for each house, and all its retained messages.
 
-usage: python -m bench.fleet [--houses 1000] [--discovery device] [--cluster NATS]
+usage: python -m bench.fleet [--houses 1000] [--discovery device]
 
 The retained messages are collected once, from a real house of twenty devices with its bridge. Then many
 sessions publish the same messages to an empty mosquitto, each under its own prefix, and stay connected.
 The broker's memory is read before and after. One broker on this machine is a lower limit for a cluster.
-
-With `--cluster`, three nodes run on this machine, and the sessions do what a bridge does
-(`bench/fleet_sessions.py`). Then a node is killed, and its houses say everything again at the others.
 """
 
 import argparse
@@ -25,8 +22,6 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_recorder import record_broker
 
 LAMPS, SENSORS, PLUGS, HEATERS = 8, 6, 4, 1
-CLUSTER_SECONDS = 300.0
-"""How long a cluster may take until all houses have said everything."""
 DEVICES = LAMPS + SENSORS + PLUGS + HEATERS + 1
 
 
@@ -119,7 +114,6 @@ def main() -> None:
     )
     parser.add_argument("--houses", type=int, default=1000)
     parser.add_argument("--discovery", choices=("device", "component", "off"), default="device")
-    parser.add_argument("--cluster", choices=("NATS", "RabbitMQ"))
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.houses + 500), most))
@@ -127,13 +121,6 @@ def main() -> None:
         messages = retained_messages(Path(folder), options.discovery)
         size = sum(len(topic) + len(payload) for topic, payload in messages.items())
         print(f"one house of {DEVICES} devices: {len(messages)} retained messages, {size} bytes")
-        if options.cluster:
-            from bench.fleet_cluster import lose_node  # noqa: PLC0415  it uses this file
-
-            without_prefix = {topic.removeprefix("house/"): text for topic, text in messages.items()}
-            place = Path(folder) / "cluster"
-            print(lose_node(options.cluster, options.houses, without_prefix, place, CLUSTER_SECONDS))
-            return
         links = []
         with Mosquitto(Path(folder) / "fleet") as broker:
             before = memory_mb(broker.pid)

@@ -1,12 +1,22 @@
-"""A cluster that loses a node: three real nodes on this machine, and the sessions of many houses."""
+"""A cluster that loses a node: three real nodes on this machine, and the sessions of many houses.
 
+usage: python -m bench.fleet_cluster NATS [--houses 500]
+
+The retained messages are those of a real house of twenty devices. The sessions do what a bridge does
+(`bench/fleet_sessions.py`). Then a node is killed, and its houses say everything again at the others.
+"""
+
+import argparse
 import asyncio
+import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.fleet import retained_messages
 from bench.fleet_sessions import NEW_SESSIONS_AT_ONCE, HouseSession, count_retained
 from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support.nats_cluster import NatsCluster
@@ -18,6 +28,10 @@ CLUSTERS: dict[str, type[NatsCluster] | type[RabbitmqCluster]] = {
 }
 POLL_SECONDS = 0.05
 """How often the sessions are counted."""
+MOST_SECONDS = 300.0
+"""How long a cluster may take until all houses have said everything."""
+FILES_BESIDE = 500
+"""How many files this process may open besides the connections of the houses."""
 QUIET_SECONDS = 5.0
 """A new subscriber has all retained messages when none has arrived for this time."""
 
@@ -51,28 +65,21 @@ class Loss(NamedTuple):
         )
 
 
-def lose_node(name: str, houses: int, messages: dict[str, bytes], folder: Path, most_seconds: float) -> Loss:
-    """Start a cluster with many houses, and kill its first node; TimeoutError names what was not reached."""
-    with CLUSTERS[name](folder) as cluster:
-        return asyncio.run(_lose_node(cluster, houses, messages, most_seconds))
-
-
-async def _lose_node(
-    cluster: NatsCluster | RabbitmqCluster, houses: int, messages: dict[str, bytes], most_seconds: float
-) -> Loss:
+async def lose_node(cluster: NatsCluster | RabbitmqCluster, houses: int, messages: dict[str, bytes]) -> Loss:
+    """Open the sessions of many houses, and kill the first node; TimeoutError names what was not reached."""
     opening = asyncio.Semaphore(NEW_SESSIONS_AT_ONCE)
     sessions = [HouseSession(number, cluster.ports, messages) for number in range(houses)]
     began = time.monotonic()
     tasks = [asyncio.create_task(session.run(opening)) for session in sessions]
     try:
-        await _wait_until_all_said(sessions, began, most_seconds)
+        await _wait_until_all_said(sessions, began)
         all_said = time.monotonic() - began
         retained = await count_retained(cluster.ports[-1], QUIET_SECONDS)
         pids = [pid for node in range(len(cluster.ports)) for pid in cluster.pids(node)]
         memory = sum(memory_use({str(pid): pid for pid in pids}).values())
         killed_at = time.monotonic()
         cluster.kill(0)
-        await _wait_until_all_said(sessions, killed_at, most_seconds, lost=cluster.ports[0])
+        await _wait_until_all_said(sessions, killed_at, lost=cluster.ports[0])
         all_again = time.monotonic() - killed_at
         moved = [said - killed_at for one in sessions if (said := one.said_at) and said > killed_at]
         after = await count_retained(cluster.ports[-1], QUIET_SECONDS)
@@ -83,13 +90,34 @@ async def _lose_node(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _wait_until_all_said(
-    sessions: Sequence[HouseSession], since: float, most_seconds: float, lost: int = 0
-) -> None:
+async def _wait_until_all_said(sessions: Sequence[HouseSession], since: float, lost: int = 0) -> None:
     """Wait until each house has said everything at a node whose port is not `lost`."""
     while missing := sum(session.said_at is None or session.port == lost for session in sessions):
-        if time.monotonic() - since > most_seconds:
+        if time.monotonic() - since > MOST_SECONDS:
             raise TimeoutError(
-                f"{missing} of {len(sessions)} houses had not said everything within {most_seconds:g} s"
+                f"{missing} of {len(sessions)} houses had not said everything within {MOST_SECONDS:g} s"
             )
         await asyncio.sleep(POLL_SECONDS)
+
+
+def main() -> None:
+    """Measure, and print the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cluster", choices=CLUSTERS)
+    parser.add_argument("--houses", type=int, default=500)
+    options = parser.parse_args()
+    if lack := CLUSTERS[options.cluster].missing():
+        parser.error(lack)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.houses + FILES_BESIDE), most))
+    with tempfile.TemporaryDirectory() as folder:
+        found = retained_messages(Path(folder), "off")
+        messages = {topic.removeprefix("house/"): payload for topic, payload in found.items()}
+        with CLUSTERS[options.cluster](Path(folder) / "cluster") as cluster:
+            print(asyncio.run(lose_node(cluster, options.houses, messages)))
+
+
+if __name__ == "__main__":
+    main()

@@ -125,9 +125,8 @@ class RabbitmqCluster:
         while not listens(int(self._environments[0]["ERL_EPMD_PORT"])):  # else a node starts another mapper
             assert deadline.left() > 0, "the port mapper does not listen"
             time.sleep(0.02)  # a listener sends no event
-        for node in range(
-            NODES
-        ):  # if two join the Raft group of the plugin at once, one is left out for ever
+        # If two nodes join the Raft group of the plugin at the same time, one is left out for ever.
+        for node in range(NODES):
             self.start(node)
             self.wait(node)
         return self

@@ -173,7 +173,6 @@ class Steward:
                 self._set_fault(None)
 
         self._ask(on_answer, "getState")
-
         self.finish_restart()
 
     def finish_restart(self) -> None:

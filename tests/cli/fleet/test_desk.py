@@ -51,15 +51,22 @@ def test_a_missing_broker_is_named() -> None:
         make_desk(None, given())
 
 
-@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
-def test_certificates_need_tls(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [
+        ("ca_file", "certificate_authority"),
+        ("certificate_file", "certificate_file"),
+        ("key_file", "key_file"),
+    ],
+)
+def test_certificates_need_tls(key: str, field: str) -> None:
     """Without TLS, the file would have no effect; with TLS at one of the brokers, it has."""
     option = key.replace("_", "-")
     with pytest.raises(ValueError, match=f"--{option} is for a broker with TLS"):
         make_desk(None, given(brokers=["mqtt://a"], **{key: "/a.pem"}))
     files = {"certificate_file": "/b.pem", key: "/a.pem"}
-    for one in make_desk(None, given(brokers=["mqtt://a", "mqtts://b"], **files)).each_broker():
-        assert one.certificate_file in ("/a.pem", "/b.pem")
+    desk = make_desk(None, given(brokers=["mqtt://a", "mqtts://b"], **files))
+    assert [getattr(broker, field) for broker in desk.each_broker()] == ["/a.pem", "/a.pem"]
 
 
 def test_a_key_needs_its_certificate() -> None:
