@@ -42,6 +42,13 @@ def flood_subscriptions() -> None:
         send(socket, [b"\1" + os.urandom(200)])
 
 
+def flood_long_subscriptions() -> None:
+    """Send subscriptions of nearly the longest message; libzmq keeps one node of a tree for each byte."""
+    socket = connect(zmq.XSUB, 0)
+    while time.monotonic() < end:
+        send(socket, [b"\1" + os.urandom(900)])
+
+
 def flood_states() -> None:
     """Send states of its own device, and long ones of other devices, as quickly as possible."""
     socket = connect(zmq.XPUB, 1)

@@ -97,10 +97,15 @@ class AcceptedConnections:
         """Return the socket that receives an event for each connection that a listening socket accepts."""
         return listener.get_monitor_socket(zmq.EVENT_ACCEPTED)
 
-    def receive(self, monitor: Socket) -> None:
-        """Handle the events that have arrived, as many as the messages of other sockets."""
-        for frames in drain(monitor):
-            self.on_accepted(parse_monitor_message(frames)["value"])
+    def receive(self, monitor: Socket) -> list[int]:
+        """Handle the events that have arrived, as many as the messages of other sockets.
+
+        Return the descriptors of the new connections.
+        """
+        descriptors = [parse_monitor_message(frames)["value"] for frames in drain(monitor)]
+        for descriptor in descriptors:
+            self.on_accepted(descriptor)
+        return descriptors
 
     def on_accepted(self, descriptor: int) -> None:
         """Count a new connection, and shut down the oldest ones beyond the limits."""

@@ -16,7 +16,7 @@ from daemons.bus.dropped import DroppedLog
 from daemons.bus.endpoints import tcp_endpoint
 from daemons.bus.message import EXCHANGE, Scalar, StateContent
 from daemons.bus.requests.loop import LoopCommandClient
-from daemons.bus.sockets import Subscriber
+from daemons.bus.sockets import Socket, Subscriber
 from daemons.bus.state_history import StateHistory
 from daemons.config.slice import Slice
 from daemons.errors import DeviceError
@@ -25,6 +25,7 @@ from daemons.processes.exchange.access import AccessControl
 from daemons.processes.exchange.authenticator import Authenticator
 from daemons.processes.exchange.clock_sync.steps import ClockHistory, relative_periods, update_history
 from daemons.processes.exchange.connections import Connections
+from daemons.processes.exchange.flood_guard import FloodGuard
 from daemons.processes.exchange.gateway import Gateway, ReceivedReceipt, open_local, open_remote
 from daemons.processes.exchange.memory import ExchangeMemory
 from daemons.processes.exchange.programs import ForeignDevices, foreign_kinds
@@ -68,6 +69,7 @@ class Exchange:
         self._retained = RetainedMessages()
         self._fingerprint = INSTALLED_FINGERPRINT
         self._accepted = AcceptedConnections(self._dropped, raise_file_limit(), self._now)
+        self._flood_guard = FloodGuard(self._dropped)
         self._connections = Connections(
             process.log, self._now, memory.blocked, self._save_blocked, self._accepted.on_message
         )
@@ -143,10 +145,18 @@ class Exchange:
         self._watch(self._gateways[-1])
         for listener in sockets:
             monitor = self._accepted.monitor(listener)
-            process.loop.watch(monitor, partial(self._accepted.receive, monitor))
+            is_publisher = listener is sockets.publisher
+            process.loop.watch(monitor, partial(self._on_accepted, monitor, is_publisher))
         process.loop.every(CHECK_SECONDS, self._accepted.check)
+        process.loop.every(CHECK_SECONDS, self._flood_guard.log_closed)
+        self._flood_guard.start()
         self._endpoint = tcp_endpoint(*self._address)
         process.log.info("listens at %s for %d keys", self._endpoint, len(self._access.keys))
+
+    def _on_accepted(self, monitor: Socket, is_publisher: bool) -> None:
+        for descriptor in self._accepted.receive(monitor):
+            if is_publisher:
+                self._flood_guard.on_accepted(descriptor)
 
     def _watch(self, gateway: Gateway) -> None:
         loop, sockets = self._process.loop, gateway.sockets

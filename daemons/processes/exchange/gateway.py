@@ -46,6 +46,9 @@ MAX_HANDSHAKE_BYTES = 1024
 """A handshake has longer frames than any subscription."""
 QUEUE = 100
 """Unread messages of one remote client; with MAX_MESSAGE_BYTES, this bounds the memory that a flood takes."""
+RECEIVE_BUFFER_BYTES = 64 * 1024
+"""What the kernel keeps of one connection until libzmq reads it, which it does even after the connection was
+closed. Without this limit, it is up to the last value of net.ipv4.tcp_rmem, often 6 or 32 MB (tcp(7))."""
 COMMANDS_PER_SECOND, COMMANDS_AT_ONCE = 50, 100
 MAX_FRAMES = 4
 """No message of a client has more frames; what follows in a longer message is read and not kept."""
@@ -119,6 +122,7 @@ def _bind_remote(sockets: GatewaySockets, name: str, address: str, port: int, ow
         socket.zap_domain = b"house"
         socket.set(zmq.MAXMSGSIZE, MAX_HANDSHAKE_BYTES if is_publisher else MAX_MESSAGE_BYTES)
         socket.set(zmq.RCVHWM, QUEUE)
+        socket.set(zmq.RCVBUF, RECEIVE_BUFFER_BYTES)
         if is_publisher:
             _set_options(sockets)
         bind(socket, name, tcp_endpoint(address, port + number))

@@ -357,7 +357,8 @@ MEGABYTES = 1024
 @pytest.mark.parametrize(
     ("attack", "reason", "grows_megabytes"),
     [
-        ("flood_subscriptions", "its subscriptions have more than", 64),
+        ("flood_subscriptions", "its subscriptions have more than", 48),
+        ("flood_long_subscriptions", "its subscriptions have more than", 48),
         pytest.param("flood_names", "", 24, marks=pytest.mark.long),
         pytest.param("flood_states", "", 24, marks=pytest.mark.long),
         pytest.param("flood_commands", "", 16, marks=pytest.mark.long),
