@@ -13,7 +13,7 @@ from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER
 from daemons.config.house import House
 from daemons.config.plan import Difference, ProcessChange
 from daemons.config.rule import Rule
-from daemons.config.rule_text import rule_text
+from daemons.config.rule_text import Names, rule_text
 from daemons.values import format_toml
 
 REASONS = {
@@ -124,7 +124,11 @@ def rule_lines(change: ProcessChange, old: House | None, new: House) -> Iterator
     if not any(WHEN.match(found.key) for found in change.differences):
         return
     before, after = rules_of(old, change.name), rules_of(new, change.name)
-    texts = [[rule_text(rule) for rule in rules] for rules in (before, after)]
+    named = Names(old), Names(new)
+    texts = [
+        [rule_text(rule, words) for rule in rules]
+        for rules, words in zip((before, after), named, strict=True)
+    ]
     blocks = SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes()
     for what, first, last, start, end in blocks:
         if what == "equal":

@@ -18,7 +18,7 @@ from daemons.config.house import House
 from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
-from daemons.config.rule_text import Named, condition_text, rule_text
+from daemons.config.rule_text import Names, condition_text, rule_text
 from daemons.kinds import Kind
 from daemons.storage.declined import read_declined
 
@@ -104,10 +104,10 @@ class HeardPast:
 class Explainer:
     """Explains changes by the configuration and the past."""
 
-    def __init__(self, house: House, past: Past, named: Named = str) -> None:
+    def __init__(self, house: House, past: Past, named: Names | None = None) -> None:
         """Keep the configuration and the past; `named` returns the words for a device in a rule."""
         self._house = house
-        self._named = named
+        self._named = named or Names(house)
         self._past = past
         self._place = rule_places(house)
 
@@ -313,7 +313,9 @@ def rule_places(house: House) -> Callable[[Device, int], str]:
     return place
 
 
-def declined_rules(house: House, name: str, most: int, named: Named = str) -> tuple[DeclinedThen, ...]:
+def declined_rules(
+    house: House, name: str, most: int, named: Names | None = None
+) -> tuple[DeclinedThen, ...]:
     """Return the last times that a rule of a device looked and did not act, oldest first."""
     rules, place = house.devices[name].rules, rule_places(house)
     found = []
@@ -326,7 +328,7 @@ def declined_rules(house: House, name: str, most: int, named: Named = str) -> tu
             rule=line.rule,
             cause=line.cause,
             place=None if index is None else place(house.devices[name], index),
-            text=None if index is None else rule_text(rules[index], named),
+            text=None if index is None else rule_text(rules[index], named or Names(house)),
             code=line.code,
             values=line.values,
         )

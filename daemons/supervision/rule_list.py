@@ -7,14 +7,14 @@ from daemons.config.explanation import rule_places
 from daemons.config.house import House
 from daemons.config.rule import Rule, rule_key
 from daemons.config.rule_schedule import next_moment
-from daemons.config.rule_text import Named, rule_text
+from daemons.config.rule_text import Names, rule_text
 from daemons.runtime.clock import Clock
 from daemons.storage.declined import Declined, read_declined
 from daemons.storage.journal import peek
 from daemons.supervision.begun import RuleMemory
 
 
-def rule_list(house: House, name: str, wall: float, named: Named = str) -> list[ListedRule]:
+def rule_list(house: House, name: str, wall: float, named: Names | None = None) -> list[ListedRule]:
     """Return the rules of a device; `wall` is the present in Unix seconds.
 
     `named` returns the words for a device in the text of a rule.
@@ -34,7 +34,7 @@ def rule_list(house: House, name: str, wall: float, named: Named = str) -> list[
             device=name,
             number=number,
             place=place(device, number - 1),
-            text=rule_text(rule, named),
+            text=rule_text(rule, named or Names(house)),
             made_by=rule.made_by,
             is_known=is_here,
             fired_at=fired_at,

@@ -47,8 +47,8 @@ def plan(tmp_path: Path, old: str, new: str) -> list[str]:
             'turns = { status = false }\ndelay = "5m"\ndo = "off"',
             [
                 "restart kitchen_lamp",
-                "  rule 2 was: when bathroom_light turns to status false: off",
-                "  rule 2 becomes: when bathroom_light turns to status false, 5m later: off",
+                "  rule 2 was: when bathroom_light turns off: off",
+                "  rule 2 becomes: when bathroom_light turns off, 5m later: off",
             ],
         ),
         (
@@ -57,7 +57,7 @@ def plan(tmp_path: Path, old: str, new: str) -> list[str]:
                 'turns = { status = true }\ndo = "on"\n'
             ),
             "",
-            ["  rule 1 is removed: when bathroom_light turns to status true: on"],
+            ["  rule 1 is removed: when bathroom_light turns on: on"],
         ),
         (
             "[devices.kitchen_lamp]",
@@ -103,5 +103,5 @@ def test_a_scene_makes_rules_that_the_plan_names(tmp_path: Path) -> None:
     scene = '\n[devices.evening]\nkind = "scene"\nsets = { kitchen_lamp = "on" }\n'
     found = plan(tmp_path, BREAKFAST, BREAKFAST + scene)
     assert "start evening: a new scene, 'Evening' in House" in found
-    assert any(line.startswith("  new rule 3 made by evening: when evening turns to") for line in found)
+    assert any(line.startswith("  new rule 3 made by evening: when evening changes ") for line in found)
     assert found[-1] == "`house reload` starts 1, restarts 3 processes; 4 others run on."

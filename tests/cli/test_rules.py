@@ -80,9 +80,9 @@ def test_each_rule_is_listed_with_its_place_and_words(run_verb: Run) -> None:
         ("fan", 3, line_of('sets = { fan = "off" }'), "evening"),
     ]
     assert [one["text"] for one in found][:4] == [
-        "when switch turns to status true: on",
-        "when switch turns to status false, only if fan: status is true: off",
-        "when lamp turns to status true, 1h later: on",
+        "when switch turns on: on",
+        "when switch turns off, only if fan is on: off",
+        "when lamp turns on, 1h later: on",
         "at 06:30, only on the days sat: off",
     ]
 

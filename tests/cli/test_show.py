@@ -56,7 +56,7 @@ def test_each_option_has_its_value_and_where_it_comes_from(
         'grace = "1m" default',
     ):
         assert line in lines
-    assert "lamp rule 1 (house.toml:14)\n  when switch turns to status true: on\n  has not acted" in text
+    assert "lamp rule 1 (house.toml:14)\n  when switch turns on: on\n  has not acted" in text
 
 
 def test_the_document_has_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +72,4 @@ def test_the_document_has_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     options = {one["key"]: one for one in found["options"]}
     assert options["brightness_percent"] == {"key": "brightness_percent", "value": 100, "place": None}
     assert options["simulated.speed"]["place"] == "house.toml:11"
-    assert [rule["text"] for rule in found["rules"]] == ["when switch turns to status true: on"]
+    assert [rule["text"] for rule in found["rules"]] == ["when switch turns on: on"]

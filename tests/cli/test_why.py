@@ -139,9 +139,9 @@ def test_conditions_have_the_values_of_that_time(why: Why) -> None:
     """A later measurement, and the own later change, do not count."""
     record(CHAIN)
     output = why("hall_lamp").output
-    assert "condition meter: temperature_celsius is below 20: met (temperature_celsius was 18.5)" in output
-    assert "condition fan: status is false for 1m: met (status was false since" in output
-    assert "when motion turns to status true" in output
+    assert "condition temperature_celsius of meter is below 20: met (temperature_celsius was 18.5)" in output
+    assert "condition fan is off for 1m: met (status was false since" in output
+    assert "when motion detects motion" in output
 
 
 def test_json_has_the_steps_from_the_beginning(why: Why) -> None:

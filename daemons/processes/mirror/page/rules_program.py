@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from daemons.config.house import House
 from daemons.config.rule import Rule
-from daemons.config.rule_text import titles
+from daemons.config.rule_text import Titles
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import RulesQuery
 from daemons.processes.mirror.page.schemas import RulesDocument
@@ -40,7 +40,7 @@ def list_rules(house: House, query: RulesQuery, wall: float) -> RulesDocument:
     """Return the rules of a device that a person may read, without their places for a restricted person."""
     if query.name not in house.devices:  # the configuration was reloaded a moment ago
         return RulesDocument(device=query.name, rules=(), hidden=0)
-    listed = rule_list(house, query.name, wall, titles(house))
+    listed = rule_list(house, query.name, wall, Titles(house))
     if query.visible is None:
         return RulesDocument(device=query.name, rules=tuple(listed), hidden=0)
     rules = house.devices[query.name].rules

@@ -14,7 +14,7 @@ import msgspec
 
 from daemons.config.explained import WhyDocument
 from daemons.config.explanation import Explainer, RecordedPast, declined_rules
-from daemons.config.rule_text import titles
+from daemons.config.rule_text import Titles
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import WhyQuery
 from daemons.storage.history import PATH
@@ -33,7 +33,7 @@ def main() -> None:
     os.nice(NICE)
     try:
         house = installed_house()
-        named = titles(house)
+        named = Titles(house)
         with open_changes(PATH) as recorded:
             explanation = Explainer(house, RecordedPast(recorded), named).explain(query.name, query.at)
         declined = declined_rules(house, query.name, MOST_DECLINED, named)

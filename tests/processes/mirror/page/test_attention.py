@@ -155,7 +155,9 @@ def test_an_alarm_has_a_sound_if_a_person_wants_it(
     expect(page.locator(".alarms li")).to_have_count(1)
     assert page.evaluate("window.tones") == 0
     bell.click()
+    expect(bell.locator(".told")).to_have_text("Alarms have a sound here")
     page.wait_for_function("() => window.tones > 0")
+    expect(bell.locator(".told")).to_be_hidden()
     page.reload()
     expect(bell).to_have_attribute("aria-pressed", "true")
     page.mouse.click(5, 500)  # before a touch, a browser plays nothing

@@ -120,7 +120,7 @@ def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -
     expect(lamp.locator(".chain > li").last).to_contain_text("off → on")
     expect(lamp.locator(".rules > li").first.locator("dd")).to_contain_text("ago")
     for rule in (lamp.locator(".rules .rule").first, lamp.locator(".chain .rule").first):
-        expect(rule).to_contain_text("when Bathroom light turns to status true")
+        expect(rule).to_contain_text("when Bathroom light turns on")
     expect(lamp.locator(".rules > li").last.locator("dd")).to_contain_text("not yet")
     breakfast.send("bathroom_light", "press")
     expect(lamp.locator(".chain > li").last).to_contain_text("on → off")
@@ -207,6 +207,18 @@ def test_the_keyboard_alone_reaches_everything(
     expect(page.locator(f"house-device[data-device={name}] h1")).to_be_focused()
     page.go_back()
     expect(page.locator("house-device[data-device=toaster] h1")).to_be_visible()
+
+
+@pytest.mark.long
+def test_a_command_with_a_form_beside_the_buttons_has_one_button(
+    breakfast: TemporaryHouse, window: Window
+) -> None:
+    """The form of a toaster starts it also when no browning is given."""
+    page = window(f"{page_url(breakfast)}#device/toaster")
+    start = page.locator(".controls-part").get_by_role("button", name="Start")
+    expect(start).to_have_count(1)
+    start.click()
+    expect(page.locator("house-device .says")).to_contain_text("toasting")
 
 
 @pytest.mark.long

@@ -166,7 +166,7 @@ def test_the_rules_of_a_device_are_listed(url: str) -> None:
     found = http_request(url, "/api/rules/toaster").json
     assert (found["device"], found["hidden"]) == ("toaster", 0)
     (rule,) = found["rules"]
-    assert rule["text"] == "when Bathroom light turns to status true: start"
+    assert rule["text"] == "when Bathroom light turns on: start"
     assert rule["place"].startswith("house.toml:")
 
 

@@ -101,6 +101,24 @@ def test_quiet_devices_fold_into_a_line_of_their_room(home: tuple[BigPage, str],
 
 
 @pytest.mark.long
+def test_an_unfolded_room_is_still_unfolded_after_a_look_at_a_device(
+    home: tuple[BigPage, str], open_page: Open
+) -> None:
+    """The time on the device's page does not count, however long it is."""
+    page = open_page(home[1])
+    room(page, "Hall").locator(".quiet").click()
+    card(page, "hall_lamp").get_by_role("link").click()
+    expect(page.locator("house-device h1")).to_have_text("Hall lamp")
+    page.evaluate(
+        """() => { const now = performance.now.bind(performance); performance.now = () => now() + 600000; }"""
+    )
+    page.go_back()
+    expect(room(page, "Hall").locator(".quiet")).to_have_attribute("aria-expanded", "true")
+    page.wait_for_timeout(1500)  # the room has been updated as time passes
+    expect(card(page, "hall_lamp")).to_be_visible()
+
+
+@pytest.mark.long
 def test_a_device_that_needs_attention_stays_in_sight_on_every_page(open_page: Open) -> None:
     """The wall turns its pages; a device without a heartbeat is shown above them."""
     stub = BigPage(200)

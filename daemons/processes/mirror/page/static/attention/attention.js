@@ -11,6 +11,7 @@ import { receipt } from "../words.js";
 
 /** A strip that is higher than this part of the window scrolls with the page. */
 const HIGHEST_SHARE = 0.45;
+const TELL_SECONDS = 4;
 
 export class Attention extends HTMLElement {
   #sound = new AlarmSound();
@@ -20,6 +21,9 @@ export class Attention extends HTMLElement {
   #hint = make("p", { class: "hint", hidden: "" });
   #known = make("ul", { class: "known", hidden: "" });
   #switch = make("button", { type: "button", class: "sound" }, bell());
+  /** What the switch has just changed, in words. */
+  #told = make("span", { class: "told", "aria-hidden": "true", hidden: "" });
+  #tellTimer = 0;
   /** Whether the house is not known yet: then nothing moves under a finger. */
   #isFirst = true;
 
@@ -28,8 +32,10 @@ export class Attention extends HTMLElement {
     this.#switch.addEventListener("click", () => {
       this.#sound.toggle();
       this.#show();
+      this.#tell();
     });
     document.querySelector("nav")?.append(this.#switch);
+    this.#switch.append(this.#told);
     for (const event of ["house", "attention", "link"]) house.addEventListener(event, () => this.#showAbove());
     for (const event of ["pointerdown", "keydown"]) addEventListener(event, () => setTimeout(() => this.#showHint(), 300), { passive: true });
     new ResizeObserver(() => this.#makeRoom()).observe(this);
@@ -106,6 +112,13 @@ export class Attention extends HTMLElement {
     const row = button.closest("li");
     if (row) setTextOrHide(row.querySelector(".answer"), receipt(answer));
     this.#show();
+  }
+
+  /** Show for a moment what the switch has changed: its sign alone does not say what it is for. */
+  #tell() {
+    setTextOrHide(this.#told, this.#switch.title);
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = setTimeout(() => setTextOrHide(this.#told, ""), TELL_SECONDS * 1000);
   }
 
   #showHint() {

@@ -54,8 +54,6 @@ export class Controls {
     this.#dials = found.map((scale) => new Dial(scale, (name, args) => this.#command(name, args)));
     this.#swatches = colours.map((one) => new Swatch(one, (name, args) => this.#command(name, args)));
     const hasOwn = [...found, ...colours].some(({ field }) => field === control?.field);
-    const labels = buttonLabels(device);
-    this.#buttons = new Map([...labels].map(([name, label]) => [name, this.#button(name, label)]));
     const forms = Object.entries(commands).filter(([, args]) => Object.keys(args).length);
     const form = ([name, args], isNear = false) => commandForm(name, args, (...given) => this.#command(...given), isNear);
     // What a main button needs to know, such as a timer's duration, is in sight, unless an input above sets it.
@@ -63,10 +61,13 @@ export class Controls {
     const isAbove = (name) => [...found, ...colours, control].some((input) => input?.command === name);
     const near = forms.filter(([name]) => main.includes(name) && !isAbove(name));
     const rest = forms.filter((each) => !near.includes(each));
+    const nearNames = near.map(([name]) => name);
+    const labels = [...buttonLabels(device)].filter(([name]) => !nearNames.includes(name)); // the form has the button
+    this.#buttons = new Map(labels.map(([name, label]) => [name, this.#button(name, label)]));
     const more = make("details", { class: "more-commands" }, make("summary", {}, t("device.commands")), ...rest.map((each) => form(each)));
     more.toggleAttribute("open", !found.length && !control && !near.length && rest.length <= MOST_OPEN);
     this.#body.replaceChildren(
-      ...(labels.size ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
+      ...(labels.length ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
       ...this.#dials.map(({ element }) => element),
       ...colours.map((one, i) => make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(one.label)), this.#swatches[i].element)),
       ...(control && !hasOwn ? [make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(control.label)), this.#input.element)] : []),

@@ -8,8 +8,8 @@ import { t } from "../text.js";
 import { span } from "../words.js";
 
 const DAY_SECONDS = 86400;
-/** A narrower bar has no number. */
-const NUMBER_REM = 2.2;
+/** A narrower bar has no number, and one that is narrower than the second has no unit. */
+const [NUMBER_REM, UNIT_REM] = [2.2, 4.6];
 /** The part of a day that must be known, or the bar is marked as one of a day that is partly known. */
 const WHOLE = 0.98;
 
@@ -51,7 +51,7 @@ export class Days {
       bar.style.width = `${Math.max(1, wide - (wide > 8 ? 2 : 0)).toFixed(1)}px`;
       bar.style.height = `${((100 * day.kwh) / most).toFixed(1)}%`;
       bar.classList.toggle("partial", isPartial(day));
-      setText(/** @type {HTMLElement} */ (bar.firstChild), wide > NUMBER_REM * rem ? number(day.kwh) : "");
+      setText(/** @type {HTMLElement} */ (bar.firstChild), wide > UNIT_REM * rem ? format(day.kwh) : wide > NUMBER_REM * rem ? number(day.kwh) : "");
     });
   }
 

@@ -11,6 +11,8 @@ import { t } from "../text.js";
 const LINGER_SECONDS = 15;
 /** Unfolded devices are folded again after so long without a touch. */
 const UNFOLD_SECONDS = 90;
+/** Unfolded devices are updated once a second; after a longer pause, another view was shown. */
+const MOST_GAP_SECONDS = 3;
 
 export class Room {
   #heading = make("h2");
@@ -24,6 +26,8 @@ export class Room {
   #isFolding = false;
   #unfoldedAt = -Infinity;
   #isLingering = false;
+  /** When the room was last seen unfolded. */
+  #seenAt = 0;
 
   constructor(name) {
     this.name = name;
@@ -59,6 +63,7 @@ export class Room {
    * Return whether a card has come or gone.
    */
   update(isAtOnce = false) {
+    this.#countSeconds();
     const isUnfolded = house.now - this.#unfoldedAt < UNFOLD_SECONDS;
     if (!isUnfolded) this.#unfoldedAt = -Infinity;
     this.#isLingering = false;
@@ -83,6 +88,13 @@ export class Room {
     return isMoved;
   }
 
+  /** Do not count the time in which a person has looked at another view, such as the page of one of the devices. */
+  #countSeconds() {
+    if (document.documentElement.dataset.shown !== "mirror") return;
+    if (house.now - this.#seenAt > MOST_GAP_SECONDS) this.#unfoldedAt += house.now - this.#seenAt;
+    this.#seenAt = house.now;
+  }
+
   #isFolded(device, isAtOnce) {
     if (!isQuiet(device)) {
       this.#since.delete(device.id);
@@ -97,6 +109,7 @@ export class Room {
 
   #toggle() {
     this.#unfoldedAt = house.now - this.#unfoldedAt < UNFOLD_SECONDS ? -Infinity : house.now;
+    this.#seenAt = house.now;
     this.update();
     if (this.#unfoldedAt > 0) /** @type {HTMLElement | null} */ (this.#list.querySelector("li:not([hidden])"))?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
