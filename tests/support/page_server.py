@@ -98,4 +98,4 @@ async def serve_page(stub: PageStub, max_connections: int = 100) -> AsyncIterato
             with suppress(asyncio.CancelledError):
                 await task
         app.command_client.close()
-        await app.history_reader.close()
+        await app.close()

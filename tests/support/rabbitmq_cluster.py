@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -50,7 +51,8 @@ class RabbitmqCluster:
             ]
             (home / "rabbitmq.conf").write_text("\n".join([*lines, ""]))
             self._logs.append(home / "log")
-            loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+            # Until this time has passed, the other nodes wait for one that is frozen; the default is 60 s.
+            options = "-kernel inet_dist_use_interface {127,0,0,1} -kernel net_ticktime 8"
             self._environments.append(
                 {
                     **os.environ,
@@ -65,7 +67,7 @@ class RabbitmqCluster:
                     "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
                     "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
                     "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
-                    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback} +S 1:1 +sbwt none",
+                    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{options} +S 1:1 +sbwt none",
                 }
             )
         (folder / ".erlang.cookie").write_text("HOUSETEST")
@@ -94,6 +96,11 @@ class RabbitmqCluster:
         """Return the PIDs of a node; empty if it is not running."""
         process = self._processes[node]
         return [] if process is None else [pid for pid in all_pids() if group_of(pid) == process.pid]
+
+    def send(self, node: int, number: signal.Signals) -> None:
+        """Send a signal to a node."""
+        if process := self._processes[node]:
+            os.killpg(process.pid, number)
 
     def kill(self, node: int) -> None:
         """Kill a node; harmless if it is not running."""

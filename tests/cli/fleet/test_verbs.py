@@ -313,7 +313,7 @@ def test_the_live_table_follows_the_houses(make_house: HouseFactory, broker: Mos
         terminal.press("/nothing").until("No house has this text.")
         terminal.press("\x1b").until("Mill")
         broker.kill()
-        terminal.until("No session: the connection was lost")
+        terminal.until("No session: ")  # the reason changes with each attempt
         broker.start()
         terminal.until("Mill", without="No session")
         assert terminal.press("q").end() == 0

@@ -180,7 +180,10 @@ def test_a_house_survives_a_cut_of_its_node(
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_house_survives_the_loss_of_its_node_of_rabbitmq(make_house: HouseFactory, tmp_path: Path) -> None:
-    """The queue of a client id belongs to one node. The bridge does not wait for a dead node."""
+    """Its node is killed and comes back, and another is frozen.
+
+    The queue of a client id belongs to one node. The bridge does not wait for a dead node.
+    """
     with RabbitmqCluster(tmp_path / "rabbitmq") as cluster:
         house = make_house(toml(*(f"mqtt://127.0.0.1:{port}" for port in cluster.ports)))
         house.house("up")
@@ -190,10 +193,22 @@ def test_a_house_survives_the_loss_of_its_node_of_rabbitmq(make_house: HouseFact
             cluster.kill(0)
             seconds = wait_for_command(mqtt_client, "off")
             show(f"RabbitMQ: commands are answered {seconds:.1f} s after the loss of the node")
-            wait_for_session(listener, cluster.ports, other_than=0)
+            node = wait_for_session(listener, cluster.ports, other_than=0)
             mqtt_client.wait_for(lambda: mqtt_client.shows("lamp", status=False))
             assert all(map(mqtt_client.is_online, (BRIDGE, "lamp", "toaster")))
-    assert [switching.on for switching in house.switchings("lamp")] == [True, False]
+            cluster.start(0)
+            cluster.wait(0)
+            with record_broker(cluster.ports[(node + 1) % 3]) as other_client:
+                repeat_until_answered(other_client, "house/toaster/command/start", "once", 1)
+                cluster.send(node, signal.SIGSTOP)
+                other_client.publish("house/toaster/command/start", {"id": "once"}, qos=0)
+                seconds = wait_for_command(other_client, "on")
+                show(f"RabbitMQ: commands are answered {seconds:.1f} s after the node has frozen")
+                wait_for_session(listener, cluster.ports, other_than=node)
+                cluster.send(node, signal.SIGCONT)
+                other_client.wait_for(lambda: other_client.shows("lamp", status=True))
+    assert [switching.on for switching in house.switchings("lamp")] == [True, False, True]
+    assert [switching.on for switching in house.switchings("toaster")].count(True) == 1
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ import msgspec
 
 from daemons.drivers.transports.program import die_with
 from daemons.editing.requests import JOB_ACTIONS, ProgramRequest
+from daemons.processes.mirror.page.child_programs import PageEnding, Program, ProgramStarter, end
 from daemons.processes.mirror.page.responses import HttpError
 from daemons.storage.paths import interpreter
 
@@ -53,7 +54,8 @@ class EditProgram:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
         self._clients: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, int] = {}
-        self._checker = Checker()
+        self._starter = ProgramStarter()
+        self._checker = Checker(self._starter)
         self._ends: set[asyncio.Task[int]] = set()
 
     async def run(self, request: ProgramRequest, client: str) -> Answer:
@@ -75,9 +77,14 @@ class EditProgram:
             if not self._waiting[client]:
                 del self._waiting[client], self._clients[client]
 
+    async def close(self) -> None:
+        """End the program for quick requests, and start no other one; the program of a job goes on."""
+        await self._starter.close()
+        await self._checker.close()
+
     async def _run_alone(self, request: ProgramRequest) -> Answer:
         """Return the answer of a program of its own; that of a job goes on."""
-        process = await start_program(is_job=request.action in JOB_ACTIONS)
+        process = await start(self._starter, is_job=request.action in JOB_ACTIONS)
         found: Answer | None = None
         try:
             found = await ask(process, request, ANSWER_SECONDS)
@@ -86,7 +93,7 @@ class EditProgram:
             if process.stdin:
                 process.stdin.close()
             if request.action not in JOB_ACTIONS or found is None:
-                end(process)
+                kill(process)
             task = asyncio.create_task(process.wait())  # a child that ends must be waited for
             self._ends.add(task)
             task.add_done_callback(self._ends.discard)
@@ -98,8 +105,9 @@ class Checker:
     It ends when nothing was asked for a while.
     """
 
-    def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+    def __init__(self, starter: ProgramStarter) -> None:
+        self._starter = starter
+        self._process: Program | None = None
         self._is_free = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
 
@@ -121,22 +129,32 @@ class Checker:
     async def _ask(self, request: ProgramRequest) -> Answer:
         """Return the answer of the program, which is started if there is none."""
         if self._process is None or self._process.returncode is not None:
-            self._process = await start_program(is_job=False)
+            self._process = await start(self._starter, is_job=False)
         found: Answer | None = None
         try:
             found = await ask(self._process, request, CHECK_SECONDS)
         finally:
             if found is None:  # the next request must not get the answer to this one
-                end(self._process)
+                kill(self._process)
                 await self._process.wait()
         return found
+
+    async def close(self) -> None:
+        """End the program, also during a request."""
+        if self._process is None:
+            return
+        kill(self._process)
+        async with self._is_free:  # a request at work has no answer now
+            if self._idle:
+                self._idle.cancel()
+            await end(self._process)
 
     def _end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
 
-async def ask(process: asyncio.subprocess.Process, request: ProgramRequest, seconds: float) -> Answer:
+async def ask(process: Program, request: ProgramRequest, seconds: float) -> Answer:
     """Return the answer of a program to a request; raises ProgramEnded, or HttpError if it takes too long."""
     if process.stdin is None or process.stdout is None:
         raise ProgramEnded
@@ -156,13 +174,21 @@ async def ask(process: asyncio.subprocess.Process, request: ProgramRequest, seco
     return Answer(int(status), content)
 
 
-def end(process: asyncio.subprocess.Process) -> None:
+def kill(process: Program) -> None:
     """Kill a program that may have ended already."""
     with suppress(ProcessLookupError):
         process.kill()
 
 
-async def start_program(*, is_job: bool) -> asyncio.subprocess.Process:
+async def start(starter: ProgramStarter, *, is_job: bool) -> Program:
+    """Start the program; raises HttpError if that fails, or the page is ending."""
+    try:
+        return await starter.start(partial(start_program, is_job=is_job))
+    except PageEnding as error:
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+
+
+async def start_program(*, is_job: bool) -> Program:
     """Start the program; raises HttpError if that fails."""
     try:
         return await asyncio.create_subprocess_exec(

@@ -61,6 +61,10 @@ class EditRoutes:
             Route("POST", "/api/edit/{name}/apply", self._apply),
         )
 
+    async def close(self) -> None:
+        """End the programs that wait for a request."""
+        await self._program.close()
+
     # Processes
 
     async def _manage(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ import msgspec
 
 from daemons.drivers.transports.program import die_with
 from daemons.errors import HistoryError
+from daemons.processes.mirror.page.child_programs import PageEnding, Program, ProgramStarter, end
 from daemons.storage.history_query import NO_HISTORY, Answer, HistoryQuery
 from daemons.storage.paths import interpreter
 
@@ -52,7 +53,6 @@ PROGRAMS = {
     RulesQuery: "daemons.processes.mirror.page.rules_program",
 }
 """The program that answers each type of query."""
-Program = asyncio.subprocess.Process
 Pipes = tuple[asyncio.StreamWriter, asyncio.StreamReader, asyncio.StreamReader]
 Work = Callable[[Program], Awaitable[bytes]]
 
@@ -68,8 +68,7 @@ class HistoryReader:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
         self._warm: list[tuple[Program, asyncio.TimerHandle]] = []
         """The programs that wait for a request, and when each is ended; the last one answered last."""
-        self._starting: set[asyncio.Task[Program]] = set()
-        self._is_closed = False
+        self._starter = ProgramStarter()
 
     async def read(self, query: Query) -> bytes:
         """Return the answer; raises HistoryError if it cannot be read, or not in time."""
@@ -89,31 +88,18 @@ class HistoryReader:
                 raise HistoryError(f"its reader failed: {error}") from None
 
     async def close(self) -> None:
-        """End the programs that wait for a request, and start no other one.
-
-        The end of an event loop cancels its tasks. A task that is starting a program would then never end
-        (CPython 3.13: it waits for pipes that are not connected), so this waits until it has started.
-        """
-        self._is_closed = True
-        await asyncio.gather(*self._starting, return_exceptions=True)
+        """End the programs that wait for a request, and start no other one."""
+        await self._starter.close()
         while self._warm:
             program, timer = self._warm.pop()
             timer.cancel()
             await end(program)
 
     async def _start(self, query: Query) -> Program:
-        """Start a program in a task of its own, so that a cancelled reader does not cancel the start."""
-        if self._is_closed:
-            raise HistoryError("the mirror is ending")
-        starting = asyncio.create_task(start_program(query))
-        self._starting.add(starting)
-        starting.add_done_callback(self._starting.discard)
         try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            with suppress(HistoryError):
-                await end(await starting)
-            raise
+            return await self._starter.start(partial(start_program, query))
+        except PageEnding as error:
+            raise HistoryError(str(error)) from None
 
     async def _within_time(self, program: Program, work: Work, *, keep: bool = False) -> bytes:
         """Return the answer of a program; then keep it for the next request, or end it."""
@@ -130,7 +116,7 @@ class HistoryReader:
             is_kept = keep and program.returncode is None
             raise
         finally:
-            if is_kept and not self._is_closed:
+            if is_kept and not self._starter.is_closed:
                 self._keep(program)
             else:
                 await end(program)
@@ -172,15 +158,6 @@ async def explain(program: Program) -> bytes:
     if program.returncode != 0:
         raise HistoryError(f"its reader failed: {last_line(problem)}")
     return found
-
-
-async def end(program: Program) -> None:
-    """End a program, and close its pipes."""
-    if program.returncode is None:
-        with suppress(ProcessLookupError):
-            program.kill()
-    with suppress(ConnectionError):
-        await program.communicate()
 
 
 async def start_program(query: Query) -> Program:

@@ -83,8 +83,9 @@ class PageApp:
         self._documents = DocumentEncoder(self._context)
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
-        self.history_reader = HistoryReader()
+        self._history_reader = HistoryReader()
         self._gate = Gate(self._context, self._read_body)
+        self._edit_routes = EditRoutes(self._gate)
         self._command_limit = TokenBuckets(20, 40)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
         self._traceback_limit = TokenBucket(1 / 60, 5)
@@ -107,11 +108,16 @@ class PageApp:
             Route("GET", "/api/rules/{name}", self._rules),
             Route("GET", "/api/account", self._account),
             *LogRoutes(self._gate).routes,
-            *EditRoutes(self._gate).routes,
+            *self._edit_routes.routes,
             Route("GET", "/api/openapi.json", self._openapi),
             Route("GET", "/metrics", self._metrics),
             Route("GET", "/healthz", self._health),
         )
+
+    async def close(self) -> None:
+        """End the programs that answer requests."""
+        await self._history_reader.close()
+        await self._edit_routes.close()
 
     async def handle(self, request: Request) -> Response | None:
         """Answer a request: check its access, find its route, and turn every error into an ErrorDocument."""
@@ -295,7 +301,7 @@ class PageApp:
             lambda name: forbidden(request, f"may not see {name[:60]!r}"),
         )
         try:
-            return history_response(query, await self.history_reader.read(query))
+            return history_response(query, await self._history_reader.read(query))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
@@ -308,7 +314,7 @@ class PageApp:
         now = time.time()
         at = parse_time(request.query["at"][0], now) if "at" in request.query else now
         try:
-            return json_response(await self.history_reader.read(WhyQuery(name=name, at=at)))
+            return json_response(await self._history_reader.read(WhyQuery(name=name, at=at)))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
@@ -318,7 +324,7 @@ class PageApp:
         view = self._view(request)
         visible = None if view.visible is None else tuple(filter(view.is_visible, self._context.peers))
         try:
-            return json_response(await self.history_reader.read(RulesQuery(name=name, visible=visible)))
+            return json_response(await self._history_reader.read(RulesQuery(name=name, visible=visible)))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 

@@ -66,7 +66,7 @@ async def serve(server: PageServer) -> None:
     finally:
         sending.cancel()
         app.command_client.close()
-        await app.history_reader.close()
+        await app.close()
         log.debug("the page has ended")
 
 
