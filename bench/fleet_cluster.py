@@ -28,8 +28,8 @@ CLUSTERS: dict[str, type[NatsCluster] | type[RabbitmqCluster]] = {
 }
 POLL_SECONDS = 0.05
 """How often the sessions are counted."""
-MOST_SECONDS = 300.0
-"""How long a cluster may take until all houses have said everything."""
+MOST_SECONDS, MOST_SECONDS_PER_HOUSE = 300.0, 0.3
+"""How long a cluster may take until all houses have said everything: the longer of the two."""
 FILES_BESIDE = 500
 """How many files this process may open besides the connections of the houses."""
 QUIET_SECONDS = 5.0
@@ -92,10 +92,11 @@ async def lose_node(cluster: NatsCluster | RabbitmqCluster, houses: int, message
 
 async def _wait_until_all_said(sessions: Sequence[HouseSession], since: float, lost: int = 0) -> None:
     """Wait until each house has said everything at a node whose port is not `lost`."""
+    most_seconds = max(MOST_SECONDS, MOST_SECONDS_PER_HOUSE * len(sessions))
     while missing := sum(session.said_at is None or session.port == lost for session in sessions):
-        if time.monotonic() - since > MOST_SECONDS:
+        if time.monotonic() - since > most_seconds:
             raise TimeoutError(
-                f"{missing} of {len(sessions)} houses had not said everything within {MOST_SECONDS:g} s"
+                f"{missing} of {len(sessions)} houses had not said everything within {most_seconds:g} s"
             )
         await asyncio.sleep(POLL_SECONDS)
 

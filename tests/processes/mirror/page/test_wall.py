@@ -91,6 +91,7 @@ def test_quiet_devices_fold_into_a_line_of_their_room(home: tuple[BigPage, str],
     hall = room(page, "Hall")
     expect(card(page, "kitchen_lamp")).to_be_visible()
     expect(card(page, "hall_lamp")).to_be_hidden()
+    expect(card(page, "house_mode")).to_be_visible()  # it is there to be chosen
     expect(hall.locator(".quiet")).to_contain_text("Hall lamp: off")
     expect(room(page, "Living room").locator(".climate")).to_have_text("21.4 °C")
     assert hidden_height(page) <= 0

@@ -17,6 +17,11 @@ export function isQuiet(device) {
   return !state.status || (resting.includes(state.phase) && !commands.length);
 }
 
+/** Return whether a device is there for a person to choose a value: a mode is never folded. */
+export function isChoice({ control }) {
+  return control?.takes === "choice";
+}
+
 /** Return whether a person should look at a device now. */
 export function needsAttention(device) {
   const notices = house.notices?.(device.id) ?? [];

@@ -4,7 +4,7 @@
 import { arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { mainReading, written } from "../reading.js";
-import { climateOf, isQuiet, summary } from "./quiet.js";
+import { climateOf, isChoice, isQuiet, summary } from "./quiet.js";
 import { t } from "../text.js";
 
 /** A device that has just become quiet keeps its card for a moment: a person may have switched it. */
@@ -96,7 +96,7 @@ export class Room {
   }
 
   #isFolded(device, isAtOnce) {
-    if (!isQuiet(device)) {
+    if (!isQuiet(device) || isChoice(device)) {
       this.#since.delete(device.id);
       return false;
     }
