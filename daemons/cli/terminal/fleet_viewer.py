@@ -1,18 +1,16 @@
 """The live table of houses: reads keys and draws, while the session receives in a thread of its own."""
 
-import errno
-import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from rich.console import Console
 
 from daemons.cli.fleet.houses import Fleet, HouseRow
 from daemons.cli.fleet.session import FleetSession
 from daemons.cli.terminal.fleet_view import FleetView, fleet_frame
-from daemons.cli.terminal.viewer import handling, window
+from daemons.cli.terminal.live_window import live_window, raise_stop_signal
 from daemons.runtime.clock import uptime
 from daemons.runtime.loop import Loop
 
@@ -34,36 +32,15 @@ class FleetViewer:
     def run(self) -> None:
         """Run until a key or a signal ends the view; raise the signal again once the terminal is restored."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._window = window(self._console)
-        self._loop = loop = Loop(time.monotonic)
-        try:
-            with loop, handling(self._signals()), self._window:
-                if self._window.keyboard:
-                    loop.watch(self._window.keyboard.file, self._on_keys)
-                self._view.has_keys = self._window.keyboard is not None
-                loop.every(DRAW_SECONDS, self._refresh)
-                loop.run()
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise  # the terminal is gone, so no message can be shown
-        if loop.stop_reason in ("SIGTERM", "SIGHUP", "SIGQUIT"):
-            signal.signal(signal.Signals[loop.stop_reason], signal.SIG_DFL)
-            signal.raise_signal(signal.Signals[loop.stop_reason])
-
-    def _signals(self) -> dict[signal.Signals, Callable[..., object]]:
-        return {
-            signal.SIGHUP: lambda *_: self._loop.stop("SIGHUP"),
-            signal.SIGQUIT: lambda *_: self._loop.stop("SIGQUIT"),
-            signal.SIGTSTP: lambda *_: self._window.suspend(),
-            signal.SIGCONT: lambda *_: self._on_continue(),
-            signal.SIGWINCH: lambda *_: self._loop.at(0, lambda: self._draw(anew=True)),
-        }
-
-    def _on_continue(self) -> None:
-        """Acquire the terminal after SIGCONT; a terminal that closes sends this signal as well."""
-        if self._loop.stop_reason is None:
-            self._window.acquire()
-        self._loop.at(0, lambda: self._draw(anew=True))
+        draw_anew = partial(self._draw, anew=True)
+        with (
+            Loop(time.monotonic) as self._loop,
+            live_window(self._console, self._loop, draw_anew, self._on_keys) as self._window,
+        ):
+            self._view.has_keys = self._window.keyboard is not None
+            self._loop.every(DRAW_SECONDS, self._refresh)
+            self._loop.run()
+        raise_stop_signal(self._loop)
 
     def _refresh(self) -> None:
         """Read the houses as they are now, and draw them."""

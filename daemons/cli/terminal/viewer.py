@@ -5,14 +5,12 @@ that may block, such as a restart or a request to the mirror, runs in a backgrou
 view stays responsive.
 """
 
-import errno
 import logging
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 import zmq
@@ -23,12 +21,11 @@ from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.controls import control_of
-from daemons.cli.terminal.keys import Keyboard
+from daemons.cli.terminal.live_window import live_window, raise_stop_signal
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
 from daemons.cli.terminal.view import KeyAction, View
 from daemons.cli.terminal.why_panel import WhyPanel
-from daemons.cli.terminal.window import Window
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Roster
 from daemons.config.tables import zone
@@ -85,41 +82,22 @@ class Viewer:
         """Run until a key or a signal ends the view; raise the signal again once the terminal is restored."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._house = ExitStack()
-        self._window = window(self._console)
-        self._loop = loop = Loop(time.monotonic)
+        draw_anew = partial(self._draw, anew=True)
         try:
-            with loop, JobPool(loop) as self._jobs, handling(self._signals()), self._window:
+            with (
+                Loop(time.monotonic) as self._loop,
+                JobPool(self._loop) as self._jobs,
+                live_window(self._console, self._loop, draw_anew, self._on_keys) as self._window,
+            ):
                 self._subscriber = Subscriber(self._context, (), logging.getLogger("house"))
-                loop.watch(self._subscriber.socket, self._on_messages)
-                if self._window.keyboard:
-                    loop.watch(self._window.keyboard.file, self._on_keys)
+                self._loop.watch(self._subscriber.socket, self._on_messages)
                 self._view.has_keys = self._window.keyboard is not None
-                loop.every(1.0, self._on_tick)
-                loop.run()
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise  # the terminal is gone, so no message can be shown
+                self._loop.every(1.0, self._on_tick)
+                self._loop.run()
         finally:
             self._house.close()
             self._context.destroy(linger=0)
-        if loop.stop_reason in ("SIGTERM", "SIGHUP", "SIGQUIT"):
-            signal.signal(signal.Signals[loop.stop_reason], signal.SIG_DFL)
-            signal.raise_signal(signal.Signals[loop.stop_reason])
-
-    def _signals(self) -> dict[signal.Signals, Callable[..., object]]:
-        return {
-            signal.SIGHUP: lambda *_: self._loop.stop("SIGHUP"),
-            signal.SIGQUIT: lambda *_: self._loop.stop("SIGQUIT"),
-            signal.SIGTSTP: lambda *_: self._window.suspend(),
-            signal.SIGCONT: lambda *_: self._on_continue(),
-            signal.SIGWINCH: lambda *_: self._loop.at(0, lambda: self._draw(anew=True)),
-        }
-
-    def _on_continue(self) -> None:
-        """Acquire the terminal after SIGCONT; a terminal that closes sends this signal as well."""
-        if self._loop.stop_reason is None:
-            self._window.acquire()
-        self._loop.at(0, lambda: self._draw(anew=True))
+        raise_stop_signal(self._loop)
 
     def _on_tick(self) -> None:
         """Load the roster if it has changed, and read the status; runs once a second."""
@@ -293,20 +271,3 @@ class Viewer:
 
     def _title(self, name: str) -> str:
         return self._roster.peers[name].title
-
-
-def window(console: Console) -> Window:
-    """Return a window on standard output, with a keyboard if standard input is a terminal."""
-    keyboard = Keyboard(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
-    return Window(sys.stdout.fileno(), console.encoding, keyboard)
-
-
-@contextmanager
-def handling(handlers: dict[signal.Signals, Callable[..., object]]) -> Iterator[None]:
-    """Set signal handlers for the duration of the context."""
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
