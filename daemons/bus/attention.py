@@ -27,14 +27,15 @@ def notices(
 
 def gather(found: Iterable[Condition], now: float) -> tuple[Notice, ...]:
     """Return the notices of conditions that have lasted long enough; those of many devices become one."""
-    lasting = [one.notice for one in found if not one.after_seconds or one.begins_at(now) <= now]
+    lasting = [one.notice for one in found if one.is_notice(now)]
     return tuple(sorted(merge(lasting), key=lambda notice: notice.rank))
 
 
-def next_at(found: Iterable[Condition], now: float) -> float | None:
-    """Return when the next condition becomes a notice; None if none will."""
-    times = [at for one in found if one.after_seconds and (at := one.begins_at(now)) > now]
-    return min(times, default=None)
+def next_at(found: Collection[Condition], now: float) -> float | None:
+    """Return when the next condition becomes a notice, or is one no longer; None if none does."""
+    times = [one.begins_at(now) for one in found if one.after_seconds]
+    times += [at for one in found if (at := one.ends_at(now)) is not None]
+    return min((at for at in times if at > now), default=None)
 
 
 def see(table: PresenceTable, name: str, now: float, started_at: float) -> Seen:

@@ -19,6 +19,8 @@ LOST_SECONDS, LOST_DETECTOR_SECONDS = 30.0, 10.0
 """How long hardware may be unreachable, and a detector of danger."""
 UNKNOWN_SECONDS = 60.0
 """How long a sensor may report nothing: at a start it takes a moment."""
+NEWS_SECONDS = 3600.0
+"""How long it is news that a timer has finished: it stays so until it is started again."""
 HOT_MARGIN_SECONDS = 30.0
 """How much longer than `max_on` an appliance may be on: its hardware may take a while."""
 HOT_WATTS = 20.0
@@ -49,11 +51,23 @@ class Condition(NamedTuple):
 
     notice: Notice
     after_seconds: float = 0.0
+    news_seconds: float | None = None
+    """How long the notice is news; None: for as long as the condition lasts."""
 
     def begins_at(self, now: float) -> float:
         """Return when it becomes a notice; if its beginning is not known, it begins `now`."""
         since = self.notice.since
         return (now if since is None else since) + self.after_seconds
+
+    def ends_at(self, now: float) -> float | None:
+        """Return when it is a notice no longer, although it lasts; None if it stays one."""
+        return None if self.news_seconds is None else self.begins_at(now) + self.news_seconds
+
+    def is_notice(self, now: float) -> bool:
+        """Return whether it is a notice now."""
+        ends_at = self.ends_at(now)
+        has_begun = not self.after_seconds or self.begins_at(now) <= now
+        return has_begun and (ends_at is None or now < ends_at)
 
 
 class Look(NamedTuple):
@@ -122,6 +136,9 @@ class Look(NamedTuple):
             if has_finished or facts.makes:
                 code: Code = "finished" if has_finished else "ready"
                 yield self._condition(code, self.seen.when("ready"), product=facts.makes)
+        elif fields.get("phase") in facts.finished_phases:
+            found = self._condition("finished", self.seen.when("phase"))
+            yield found._replace(news_seconds=NEWS_SECONDS)
 
     @property
     def fields(self) -> Mapping[str, Scalar]:

@@ -48,7 +48,7 @@ def facts_of(title: str, room: str, kind: type[Kind] | None, options: Any, setti
         open_seconds=open_seconds,
         battery_percent=settings.battery_percent,
         makes=kind.makes if is_ready else None,
-        finished_phases=kind.finished_phases if is_ready else (),
+        finished_phases=kind.finished_phases,
     )
 
 

@@ -88,6 +88,7 @@ class Timer(Virtual[Options, TimerMemory]):
     )
     secondary_commands = (PrimaryCommand("cancel", "Cancel", when={"phase": ("running", "paused")}),)
     resting_phases = ("idle", "finished")
+    finished_phases = ("finished",)
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options

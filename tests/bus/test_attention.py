@@ -146,7 +146,7 @@ def test_a_door_is_a_notice_when_it_has_been_open_for_its_time() -> None:
     seen = live(status=True, phase="open")
     assert not codes(DOOR, seen, now=NOW + 599)
     assert codes(DOOR, seen, now=NOW + 600) == ["open"]
-    assert next_at(conditions("it", DOOR, seen), NOW) == NOW + 600
+    assert next_at([*conditions("it", DOOR, seen)], NOW) == NOW + 600
 
 
 def test_what_is_ready_is_news_only_while_it_is_known() -> None:
@@ -157,6 +157,17 @@ def test_what_is_ready_is_news_only_while_it_is_known() -> None:
     assert codes(TOASTER, gone) == ["silent"]
     lost = live(NOW - 60, status=False, ready=True, phase="ready", reachable=False)
     assert codes(TOASTER, lost) == ["unreachable"]
+
+
+def test_it_is_news_for_an_hour_that_a_timer_has_finished() -> None:
+    """It stays in this phase until it is started again, and has no `ready`."""
+    timer = Facts(name="Eggs", finished_phases=("finished",))
+    seen = live(NOW, status=False, phase="finished")
+    assert not codes(timer, live(NOW, status=True, phase="running"))
+    assert codes(timer, seen, now=NOW + 1) == ["finished"]
+    assert codes(timer, seen, now=NOW + 3599) == ["finished"]
+    assert next_at([*conditions("it", timer, seen)], NOW + 1) == NOW + 3600
+    assert not codes(timer, seen, now=NOW + 3600)
 
 
 def test_the_most_urgent_notice_comes_first() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import State
 from daemons.config.house import House, load_house
+from daemons.rehearsal.device import RESTART_SECONDS
 from daemons.rehearsal.record import Held, Inferred, Record, RecordedChange
 from daemons.rehearsal.what_if import what_if
 from daemons.rehearsal.world import World
@@ -35,6 +36,11 @@ class RecordedWorld(World):
     def note(self, device: str, what: str, **details: Any) -> None:
         """Record an input."""
         self.inputs.append(Inferred(self.wall, device, what, details))
+
+    def note_running(self, device: str) -> None:
+        """Record that a process runs, if it was not killed again."""
+        if self.devices[device].is_alive:
+            self.note(device, "process", life="running")
 
     def _record(self, name: str, _before: State | None, state: State) -> None:
         hidden = self._measurements[name]
@@ -93,6 +99,7 @@ def act(world: RecordedWorld, chance: random.Random) -> None:
         device = chance.choice(["lamp", "fan", "button", "motion", "coffee_maker"])
         world.note(device, "process", life="restarting")
         world.kill(device)
+        world.at(world.now + RESTART_SECONDS + 0.01, lambda: world.note_running(device))
     elif what == "lose":
         device, seconds = chance.choice(["lamp", "fan"]), chance.choice([2.0, 8.0])
         world.note(device, "hardware", reachable=False)

@@ -64,6 +64,8 @@ class PageStub:
         self.policy = AccessPolicy(mirror_options.address, mirror_options.hosts)
         self.url = ""
         self.seq = 0
+        self.hangs = False
+        """Whether the loop of the mirror hangs."""
 
     def publish_state(self, device: str, **fields: Any) -> None:
         """Publish a state in the name of a device."""
@@ -82,11 +84,18 @@ class PageStub:
         self.changes.append("mirror", own, uptime(), is_own_state=True)
 
 
+async def _be_alive(stub: PageStub) -> None:
+    """Report once a second that the loop of the mirror works, as the mirror does."""
+    while not stub.hangs:
+        stub.server.check_alive()
+        await asyncio.sleep(1)
+
+
 @asynccontextmanager
 async def serve_page(stub: PageStub, max_connections: int = 100) -> AsyncIterator[PageApp]:
     """Serve the page of a stub on a free port, in this loop."""
     app = PageApp(stub.server, stub.policy, max_connections)
-    tasks = [asyncio.create_task(app.websocket.run())]
+    tasks = [asyncio.create_task(app.websocket.run()), asyncio.create_task(_be_alive(stub))]
     try:
         tasks.append(await listen(app, stub.server))
         assert stub.server.url is not None

@@ -71,11 +71,11 @@ def from_xy(x: float, y: float) -> str | None:
     """
     if not (0 <= x <= 1 and 0 < y <= 1):
         return None
-    large_x, large_z = x / y, (1 - x - y) / y
-    linear = (
-        large_x * 1.656492 - 0.354851 - large_z * 0.255038,
-        -large_x * 0.707196 + 1.655397 + large_z * 0.036152,
-        large_x * 0.051713 - 0.121364 + large_z * 1.011530,
+    z = 1 - x - y
+    linear = (  # for X, Y and Z in the ratio x : y : z; their size makes no difference
+        x * 1.656492 - y * 0.354851 - z * 0.255038,
+        -x * 0.707196 + y * 1.655397 + z * 0.036152,
+        x * 0.051713 - y * 0.121364 + z * 1.011530,
     )
     most = max(linear)
     return _encode([_from_linear(max(0.0, part / most)) for part in linear]) if most > 0 else None

@@ -239,6 +239,7 @@ async def test_a_page_is_unhealthy_when_its_mirror_hangs(run: Path) -> None:
     """Status 503; the other routes still work."""
     async with page() as stub:
         assert (await request(stub, "/healthz")).status == 200
+        stub.hangs = True
         stub.server._mirror_alive_at -= 1000
         response = await request(stub, "/healthz")
         assert (response.status, response.reason) == (503, "the mirror's own loop does not respond")

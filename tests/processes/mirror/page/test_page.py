@@ -365,6 +365,14 @@ def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[.
     card(page, "eggs").locator("[data-command=start]").click()
     card(page, "eggs").locator("[data-command=cancel]").click()
     expect(card(page, "eggs")).to_have_attribute("data-phase", "idle")
+    card(page, "eggs").locator(".body").click()  # all its words lead to the page
+    eggs = page.locator("house-device[data-device=eggs]")
+    eggs.get_by_label("Duration").fill("4")
+    eggs.get_by_role("button", name="Start").click()
+    expect(eggs.locator(".says")).to_contain_text("running")
+    assert 230 < house.status()["devices"]["eggs"]["state"]["remaining_seconds"] <= 240
+    eggs.get_by_role("button", name="Cancel").click()
+    page.go_back()
     states = {name: device["state"] for name, device in house.status()["devices"].items()}
     assert (states["alarm_clock"]["time"], states["warmth"]["value"]) == ("07:45", 21)
     assert (states["house_mode"]["phase"], states["coffees"]["count"]) == ("night", 4)

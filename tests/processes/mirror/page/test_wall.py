@@ -270,6 +270,33 @@ def test_a_notice_stands_in_the_language_of_the_page(open_page: Open) -> None:
 
 
 @pytest.mark.long
+def test_the_overview_names_a_door_that_measures_the_climate_of_its_room(open_page: Open) -> None:
+    """Its temperature stands beside the room's name, and whether it is closed below."""
+    stub = BigPage(42)
+    stub.states["front_door"] |= {"status": False, "phase": "closed", "temperature_celsius": 21.0}
+    with stub.served() as url:
+        page = open_page(url, "phone")
+        line = page.locator(".overview li", has_text="Hall").first
+        expect(line.locator(".climate")).to_have_text("21 °C")
+        expect(line.locator(".rest")).to_contain_text("Front door: closed")
+
+
+@pytest.mark.long
+def test_the_chosen_tab_is_in_sight_after_a_look_at_a_device(
+    home: tuple[BigPage, str], open_page: Open
+) -> None:
+    """A view that is hidden loses how far its tabs are scrolled."""
+    page = open_page(home[1], "phone")
+    tab = page.locator(".tabs button", has_text="Cellar")
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "true")
+    room(page, "Cellar").locator("house-card .name a:visible").first.click()
+    expect(page.locator("house-device h1")).to_be_visible()
+    page.go_back()
+    expect(tab).to_be_in_viewport(ratio=0.9)
+
+
+@pytest.mark.long
 def test_the_overview_names_an_alarm_first_and_in_red(open_page: Open) -> None:
     """What is at work beside it is not red."""
     stub = BigPage(42)

@@ -51,7 +51,8 @@ function input(about, allowed) {
   const read = () => {
     if (about.takes === "switch") return isTouched ? [about.name, field.checked] : null;
     if (field.value === "") return null;
-    return [about.name, about.takes === "number" ? field.valueAsNumber : about.takes === "any" ? plain(field.value) : field.value];
+    const read = { number: () => field.valueAsNumber, any: () => plain(field.value), duration: () => inMinutes(field.value) }[about.takes];
+    return [about.name, read ? read() : field.value];
   };
   return { element: make("div", { class: "argument", "data-takes": about.takes }, ...parts), read: /** @type {any} */ (read) };
 }
@@ -70,6 +71,11 @@ function shape({ takes, lowest, highest, step, choices, longest }) {
     default:
       return make("input", { type: "text", class: "control box", autocomplete: "off", ...known({ maxlength: longest }) });
   }
+}
+
+/** Return a duration; a number alone is one of minutes. */
+function inMinutes(text) {
+  return /^\s*\d+(\.\d+)?\s*$/.test(text) ? `${text.trim()}m` : text;
 }
 
 /** Return a number for a text that is one: some arguments take either. */

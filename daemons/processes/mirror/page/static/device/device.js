@@ -15,6 +15,7 @@ import { Trouble } from "./trouble.js";
 import { Why } from "./why.js";
 import { make } from "../dom.js";
 import { house } from "../house.js";
+import { ignoreTouches } from "../moved.js";
 import { t } from "../text.js";
 
 /**
@@ -34,6 +35,10 @@ export class Device extends HTMLElement {
   /** @type {Part[]} */
   #parts = [];
   #account = new Account();
+  /** What is loaded after the page is shown, and moves what is below it. */
+  #loaded = new ResizeObserver((entries) => this.#onResize(entries));
+  /** @type {Map<Element, number>} */
+  #heights = new Map();
   /** Whether the focus shall go to the heading as soon as there is one. */
   #isFocusDue = false;
 
@@ -75,7 +80,9 @@ export class Device extends HTMLElement {
     const { id } = device;
     const left = [new Outlook(device), new Controls(device), new Why(device)];
     const editor = new Editor(device, () => this.#each("edited"));
-    const right = [new Graphs(device), new Rules(device, (rule) => editor.open(rule)), new Log(device), new Process(device), new Facts(device), editor];
+    const [why, graphs, rules] = [left[2], new Graphs(device), new Rules(device, (rule) => editor.open(rule))];
+    const right = [graphs, rules, new Log(device), new Process(device), new Facts(device), editor];
+    for (const { element } of [why, graphs, rules]) this.#loaded.observe(element);
     const top = [new Head(device, this.#back), new Trouble(device)];
     this.#parts = [...top, ...left, ...right];
     const column = (name, parts) => make("div", { class: name }, ...parts.map(({ element }) => element));
@@ -100,6 +107,15 @@ export class Device extends HTMLElement {
     this.#isFocusDue = false;
   }
 
+  /** A touch right after something has moved was meant for what was there. */
+  #onResize(entries) {
+    for (const { target, contentRect } of entries) {
+      const before = this.#heights.get(target);
+      this.#heights.set(target, contentRect.height);
+      if (before != null && Math.abs(before - contentRect.height) >= 1) ignoreTouches();
+    }
+  }
+
   /** @param {"update" | "tick" | "beat" | "edited"} what */
   #each(what) {
     const device = house.process(this.#id);
@@ -109,6 +125,8 @@ export class Device extends HTMLElement {
   #closeParts() {
     for (const part of this.#parts) part.close?.();
     this.#parts = [];
+    this.#loaded.disconnect();
+    this.#heights.clear();
   }
 
   #close() {

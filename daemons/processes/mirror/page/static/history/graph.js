@@ -107,9 +107,10 @@ export class Graph {
 
   /** Return the value at a time as text: "21.4 °C (20.9–21.8)", or that it is not known. */
   reading(at) {
+    if (at > this.#window.now) return "";
     const found = this.#find(at);
     const { since = -Infinity, until = Infinity } = this.#data;
-    if (!found) return at > this.#window.now || at < since || at > until ? "" : t("history.not_known");
+    if (!found) return at < since || at > until ? "" : t("history.not_known");
     const { format, number } = this.#about;
     const [low, mean, high] = [number(found[1]), format(found[2]), number(found[3])];
     return low === high ? mean : `${mean} (${low}–${high})`;

@@ -25,14 +25,32 @@ export function describe(item, causes) {
 
 export class Tip {
   element = make("div", { class: "tip", hidden: "" });
+  #bar = /** @type {Element | null} */ (null);
+  #x = 0;
+  #onScroll = () => this.#follow();
 
   /** Show the tip at a bar; on a long bar, at the pointer. */
   show(item, causes, bar, x) {
     this.element.replaceChildren(...describe(item, causes).map((line) => make("p", {}, line)));
     this.element.hidden = false;
-    const { left, right, top, bottom } = bar.getBoundingClientRect();
+    this.#bar = bar;
+    this.#x = x;
+    this.#place();
+    addEventListener("scroll", this.#onScroll, { passive: true });
+  }
+
+  /** After the page was scrolled, stay at the bar, and hide with it. */
+  #follow() {
+    if (this.element.hidden || !this.#bar) return;
+    const { top, bottom } = this.#bar.getBoundingClientRect();
+    if (!this.#bar.isConnected || bottom < 0 || top > innerHeight) this.hide();
+    else this.#place();
+  }
+
+  #place() {
+    const { left, right, top, bottom } = /** @type {Element} */ (this.#bar).getBoundingClientRect();
     const { width, height } = this.element.getBoundingClientRect();
-    const middle = x || (Math.max(left, 0) + Math.min(right, innerWidth)) / 2;
+    const middle = this.#x || (Math.max(left, 0) + Math.min(right, innerWidth)) / 2;
     const edge = document.documentElement.clientWidth - width - 8;
     this.element.style.left = `${Math.max(8, Math.min(middle - width / 2, edge))}px`;
     this.element.style.top = `${top - height - 8 < 0 ? bottom + 8 : top - height - 8}px`;
@@ -40,5 +58,6 @@ export class Tip {
 
   hide() {
     this.element.hidden = true;
+    removeEventListener("scroll", this.#onScroll);
   }
 }

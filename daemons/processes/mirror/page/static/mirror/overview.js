@@ -4,7 +4,7 @@
 import { arrange, make, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { mainReading, phaseWord, written } from "../reading.js";
-import { climateOf, isQuiet, isolated, needsAttention, summary } from "./quiet.js";
+import { besides, climateOf, isQuiet, isolated, needsAttention, summary } from "./quiet.js";
 import { t } from "../text.js";
 
 const MOST_NAMES = 3;
@@ -47,6 +47,6 @@ function show(line, { name, devices }) {
   const said = (device) => t("rooms.one", { name: isolated(device.name), word: wordOf(device) });
   const names = busy.slice(0, MOST_NAMES).map(said);
   if (busy.length > MOST_NAMES) names.push(t("rooms.more", { count: busy.length - MOST_NAMES }));
-  const texts = [name, main ? written(main) : "", alarms.map(said).join(" · "), names.join(" · "), summary(quiet.filter((device) => device !== climate))];
+  const texts = [name, main ? written(main) : "", alarms.map(said).join(" · "), names.join(" · "), summary(besides(climate, quiet))];
   [...line.children].forEach((part, i) => (i ? setTextOrHide : setText)(part, texts[i]));
 }

@@ -80,11 +80,18 @@ export class Pager {
     const page = this.page;
     [...this.#tabs.children].forEach((tab, i) => {
       if (i !== page) return set(tab, "aria-current", null);
-      if (tab.getAttribute("aria-current") === "true") return;
+      const isSame = tab.getAttribute("aria-current") === "true" && this.#isInSight(tab);
+      if (isSame) return;
       set(tab, "aria-current", "true");
       if (this.#isRoom) this.#tabs.scrollTo({ left: /** @type {HTMLElement} */ (tab).offsetLeft - this.#tabs.clientWidth / 2 + tab.clientWidth / 2 });
     });
     this.#scroller.dispatchEvent(new CustomEvent("page", { detail: page }));
+  }
+
+  /** Return whether a tab is in sight. A view that was hidden has lost how far its tabs were scrolled. */
+  #isInSight(tab) {
+    const [{ left, right }, tabs] = [tab.getBoundingClientRect(), this.#tabs.getBoundingClientRect()];
+    return left >= tabs.left - 1 && right <= tabs.right + 1;
   }
 
   /** Turn to the next page after some seconds without a hand. A person who reads a room's page is not disturbed. */

@@ -39,6 +39,11 @@ export function climateOf(devices) {
   });
 }
 
+/** Return the devices that a room's line names beside its climate: a door that measures it is named, too. */
+export function besides(climate, devices) {
+  return devices.filter((device) => device !== climate || device.state?.phase !== "measuring");
+}
+
 /** Return a line about quiet devices: "3 lamps off · Front door closed". */
 export function summary(devices) {
   /** @type {Map<string, any[]>} */

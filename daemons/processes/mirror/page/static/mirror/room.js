@@ -4,7 +4,7 @@
 import { arrange, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { mainReading, written } from "../reading.js";
-import { climateOf, isChoice, isQuiet, summary } from "./quiet.js";
+import { besides, climateOf, isChoice, isQuiet, summary } from "./quiet.js";
 import { t } from "../text.js";
 
 /** A device that has just become quiet keeps its card for a moment: a person may have switched it. */
@@ -81,7 +81,7 @@ export class Room {
     setTextOrHide(this.#climate, main && !isUnfolded ? written(main) : "");
     setHidden(this.#quiet, !folded.length);
     set(this.#quiet, "aria-expanded", isUnfolded);
-    const others = folded.filter((device) => device !== climate);
+    const others = besides(climate, folded);
     const text = isUnfolded ? t("rooms.fold") : others.length ? summary(others) : t("rooms.unfold");
     if (folded.length) setText(this.#quiet, text);
     set(this.element, "data-quiet", folded.length && folded.length === this.#ids.length && !isUnfolded ? "" : null);
