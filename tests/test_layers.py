@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 DAEMONS = Path(__file__).parent.parent / "daemons"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -43,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }  # fmt: skip
 """Each package from the bottom up, and the packages that it may import; `a.b` means only that part."""
+pytestmark = pytest.mark.xdist_group("layers")  # one process parses the files for all of them
 FILES = sorted(path.relative_to(DAEMONS) for path in DAEMONS.rglob("*.py"))
 
 

@@ -449,7 +449,7 @@ def test_a_line_is_a_line_of_the_editor() -> None:
 
 def test_a_mistake_in_a_very_long_statement_is_reported(tmp_path: Path) -> None:
     """An array with more lines than Python's recursion limit is no problem."""
-    days = "days = [\n" + '    "mon",\n' * 2200 + "]"
+    days = "days = [\n" + '    "mon",\n' * 1100 + "]"
     (found,) = mistakes(tmp_path, GOOD.replace('"start"', f'"strat"\n{days}'))
     assert (found.line, found.key) == (16, "do")
 

@@ -228,8 +228,15 @@ def test_a_scene_does_not_start_a_toaster_to_undo() -> None:
 # Kills
 
 
-@pytest.mark.parametrize("word", ["on", "undo"])
-@pytest.mark.parametrize("name", ["movie", "lamp_0"])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("movie", "on"),
+        pytest.param("movie", "undo", marks=pytest.mark.long),
+        ("lamp_0", "on"),
+        ("lamp_0", "undo"),
+    ],
+)
 def test_a_scene_that_is_killed_between_any_two_steps_is_no_half_scene(word: str, name: str) -> None:
     """Its command is repeated until it has a receipt. Then each of ten lamps has acted, and acted once."""
     world = world_of(MOVIE)
