@@ -85,7 +85,7 @@ def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Pa
     """A command that does not fit the state has the device's reason."""
     page = window(f"{page_url(slow)}#device/toaster")
     expect(page.locator("html")).to_have_attribute("data-link", "live")
-    start = page.locator("house-device [data-command=start]").first
+    start = page.locator("house-device .controls-part").get_by_role("button", name="Start")
     receipt = page.locator("house-device .controls-part .receipt")
     start.click()
     expect(receipt).to_contain_text("applied")
