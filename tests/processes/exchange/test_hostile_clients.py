@@ -357,7 +357,7 @@ MEGABYTES = 1024
 @pytest.mark.parametrize(
     ("attack", "reason", "grows_megabytes"),
     [
-        ("flood_subscriptions", "its subscriptions have more than", 48),
+        pytest.param("flood_subscriptions", "its subscriptions have more than", 48, marks=pytest.mark.long),
         ("flood_long_subscriptions", "its subscriptions have more than", 48),
         pytest.param("flood_names", "", 24, marks=pytest.mark.long),
         pytest.param("flood_states", "", 24, marks=pytest.mark.long),

@@ -86,10 +86,12 @@ class ShellyPlug(Emulator):
         await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
         ready.set()
         await self._end.wait()
-        for client in self._clients:
-            if client._req and client._req.transport:
-                client._req.transport.abort()
+        for handler in runner.server.connections if runner.server else ():
+            if handler.transport:
+                handler.transport.abort()
         await runner.cleanup()
+        for _ in range(3):
+            await asyncio.sleep(0)  # the last turns of connections that are being accepted or aborted
 
     def stop(self) -> None:
         """Stop, and close all connections."""
