@@ -124,10 +124,9 @@ def rule_lines(change: ProcessChange, old: House | None, new: House) -> Iterator
     if not any(WHEN.match(found.key) for found in change.differences):
         return
     before, after = rules_of(old, change.name), rules_of(new, change.name)
-    named = Names(old), Names(new)
     texts = [
-        [rule_text(rule, words) for rule in rules]
-        for rules, words in zip((before, after), named, strict=True)
+        [rule_text(rule, names) for rule in rules]
+        for rules, names in ((before, Names(old)), (after, Names(new)))
     ]
     blocks = SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes()
     for what, first, last, start, end in blocks:

@@ -45,8 +45,8 @@ def live_window(
                 loop.watch(keyboard.file, on_keys)
             yield window
     except OSError as error:
-        if error.errno != errno.EIO:
-            raise  # the terminal is gone, so no message can be shown
+        if error.errno != errno.EIO:  # else the terminal is gone, and no message can be shown
+            raise
 
 
 def raise_stop_signal(loop: Loop) -> None:

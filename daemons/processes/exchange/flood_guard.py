@@ -53,7 +53,8 @@ class FloodGuard:
         """Log the connections that the thread has closed; to be called in the loop of the process."""
         while self._closed:
             address = self._closed.popleft()
-            self._dropped.add("the gateway", f"subscriptions arrive too quickly from {address}; it is closed")
+            why = f"subscriptions arrive too quickly from {address}"
+            self._dropped.add("the gateway", f"{why}; the connection is closed")
 
     def check(self) -> None:
         """Close the connections above the limit, and forget those that have ended."""

@@ -9,11 +9,11 @@ Program = asyncio.subprocess.Process
 Create = Callable[[], Coroutine[Any, Any, Program]]
 
 
-ENDING = "the mirror is ending"
-
-
 class PageEnding(Exception):
     """The page is ending, and starts no more programs."""
+
+    def __init__(self) -> None:
+        super().__init__("the mirror is ending")
 
 
 class ProgramStarter:
@@ -30,7 +30,7 @@ class ProgramStarter:
         Raises PageEnding, and what `create` raises.
         """
         if self.is_closed:
-            raise PageEnding(ENDING)
+            raise PageEnding
         ends = asyncio.get_running_loop().create_future()
         self._starts.add(ends)
         starting = asyncio.create_task(create())
@@ -38,7 +38,7 @@ class ProgramStarter:
             program = await asyncio.shield(starting)
             if self.is_closed:
                 await end(program)
-                raise PageEnding(ENDING)
+                raise PageEnding
         except asyncio.CancelledError:
             with suppress(Exception):
                 await end(await starting)

@@ -88,7 +88,7 @@ export class Pager {
     this.#scroller.dispatchEvent(new CustomEvent("page", { detail: page }));
   }
 
-  /** Return whether a tab is in sight. A view that was hidden has lost how far its tabs were scrolled. */
+  /** Return whether a tab is in sight: a person may have moved the tabs. */
   #isInSight(tab) {
     const [{ left, right }, tabs] = [tab.getBoundingClientRect(), this.#tabs.getBoundingClientRect()];
     return left >= tabs.left - 1 && right <= tabs.right + 1;
