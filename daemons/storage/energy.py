@@ -6,7 +6,17 @@ from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any
 
-from daemons.storage.hour import DAY_SECONDS, ENERGY, HOUR_SECONDS, POWER, Hour, Interval, hours_of, summarize
+from daemons.storage.hour import (
+    BEFORE_SECONDS,
+    DAY_SECONDS,
+    ENERGY,
+    HOUR_SECONDS,
+    POWER,
+    Hour,
+    Interval,
+    hours_of,
+    summarize,
+)
 from daemons.storage.measured import hourly_until, steps
 
 HOURS_BY_DAY = (
@@ -76,7 +86,7 @@ def days_of(
 def latest_hours(db: Connection, name: str, series: int, known: list[Interval]) -> Iterator[Hour]:
     """Yield the hours that the table does not have yet."""
     for at in hours_of(known):
-        rows = list(steps(db, series, at, at + HOUR_SECONDS))
+        rows = list(steps(db, series, at - BEFORE_SECONDS, at + HOUR_SECONDS))
         if hour := summarize(name, at, rows, known):
             yield hour
 

@@ -5,9 +5,11 @@ from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
-from daemons.storage.series import Six, gather, settled
+from daemons.storage.series import MINUTE_SECONDS, Six, gather, settled
 
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
+BEFORE_SECONDS = MINUTE_SECONDS
+"""The steps of an hour begin so long before it: a counter's rise to a sample at its very begin counts too."""
 POWER, ENERGY = "power_watts", "energy_watt_hours"
 """The measurements that tell how much energy a device uses: its power, or its own counter."""
 MOST_WATTS = 25_000.0
@@ -47,8 +49,8 @@ def hours_of(known: Iterable[Interval]) -> list[float]:
 def summarize(name: str, at: float, steps: Sequence[Six], known: Iterable[Interval]) -> Hour | None:
     """Return the values of the hour that begins at `at`; None if nothing is known of it.
 
-    `steps` are those of the hour, beginning with the value that held when it began. `known` has the times in
-    which the values were recorded.
+    `steps` are those of the hour, beginning with the value that held `BEFORE_SECONDS` before it. `known` has
+    the times in which the values were recorded.
     """
     seconds = total = 0.0
     low, high = inf, -inf

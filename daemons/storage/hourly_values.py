@@ -2,7 +2,7 @@
 
 from sqlite3 import Connection
 
-from daemons.storage.hour import DAY_SECONDS, HOUR_SECONDS, cut, hours_of, summarize
+from daemons.storage.hour import BEFORE_SECONDS, DAY_SECONDS, HOUR_SECONDS, cut, hours_of, summarize
 from daemons.storage.measured import first_step, hourly_until, steps
 from daemons.storage.unknown import known_times, unknown_times
 
@@ -38,8 +38,10 @@ class HourlyValues:
         hours = hours_of(known)
         now = hours[: DAY_HOURS if hours and hours[0] < until - 2 * DAY_SECONDS else STEP_HOURS]
         if now:
-            rows = list(steps(self._db, series, now[0], now[-1] + HOUR_SECONDS))
-            found = [summarize(name, at, cut(rows, at, at + HOUR_SECONDS), known) for at in now]
+            rows = list(steps(self._db, series, now[0] - BEFORE_SECONDS, now[-1] + HOUR_SECONDS))
+            found = [
+                summarize(name, at, cut(rows, at - BEFORE_SECONDS, at + HOUR_SECONDS), known) for at in now
+            ]
             self._db.executemany(
                 "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(series, *hour._replace(mean=round(hour.mean, 4))) for hour in found if hour is not None],

@@ -48,6 +48,16 @@ def test_a_counter_that_begins_again_counts_on_from_zero() -> None:
     assert hour.kwh == pytest.approx(0.07)
 
 
+def test_a_rise_to_the_begin_of_an_hour_counts_for_this_hour() -> None:
+    """The value from before the hour changes only what a counter has counted, not its lowest value."""
+    hour = summarize(
+        "energy_watt_hours", HOUR, [step(-5, 900.0), step(0, 910.0)], [(HOUR - 600, HOUR + 3600)]
+    )
+    assert hour is not None
+    assert (hour.low, hour.high) == (910.0, 910.0)
+    assert hour.kwh == pytest.approx(0.01)
+
+
 def test_the_hours_of_a_gap_are_left_out() -> None:
     """Only hours in which something is known have a row."""
     known = [(HOUR + 100, HOUR + 200), (HOUR + 300, HOUR + 3700), (HOUR + 5 * 3600, HOUR + 6 * 3600)]

@@ -105,6 +105,20 @@ def test_a_counter_that_begins_within_a_day_does_not_hide_the_power_before(
     assert day["known_seconds"] == pytest.approx(DAY, abs=60)
 
 
+@pytest.mark.parametrize("every", [60, HOUR])
+def test_a_counter_counts_over_the_begin_of_each_hour(writer: HistoryWriter, every: int) -> None:
+    """A kilowatt-hour an hour is 24 a day, also if its new value comes with the begin of the hour."""
+    begin = NOW - DAY
+    writer.write(
+        Sample("plug", "energy_watt_hours", NOW - 4 * DAY + at, float(at) / HOUR * 1000)
+        for at in range(0, 4 * DAY, every)
+    )
+    assert plug(begin, NOW)["energy"][0]["kwh"] == pytest.approx(24.0, abs=0.001)
+    tidy(writer)
+    kwh = [day["kwh"] for day in plug(NOW - 3 * DAY, NOW)["energy"]]
+    assert kwh[:3] == pytest.approx([24.0, 24.0, 24.0], abs=0.001)
+
+
 def test_a_day_with_a_change_of_the_clocks_has_23_hours() -> None:
     """Daylight saving began in Berlin on 29 March 2026."""
     begin = 1_774_738_800.0  # 29 March 2026, 00:00 in Berlin
