@@ -9,7 +9,6 @@ from typing import Any
 from daemons.config.defaults import with_defaults
 from daemons.config.files import Files
 from daemons.config.house import House
-from daemons.config.plan import with_places
 from daemons.editing.configuration import Edit, Source, check_version, edit, read_source
 from daemons.editing.documents import (
     CheckDocument,
@@ -21,8 +20,8 @@ from daemons.editing.documents import (
 from daemons.editing.form import form_fields, table_of, with_changes
 from daemons.editing.locked import locked_keys
 from daemons.editing.requests import ProgramRequest
-from daemons.editing.stories import play_stories, replay
 from daemons.editing.undo import describe_undo
+from daemons.editing.verbs import plan_reload, play_stories, replay
 from daemons.errors import HouseError
 
 
@@ -69,16 +68,12 @@ def check(request: ProgramRequest) -> CheckDocument:
 
 
 def plan(request: ProgramRequest) -> PlanDocument:
-    """Return what the edit would do to the house."""
-    from daemons.supervision import operations  # noqa: PLC0415  a check needs no supervisord
-
-    house = house_of(checked(request))
-    changes = operations.plan(house, run_directory())
-    if house.files.included:
-        place = house.locator().place
-        changes = [with_places(change, place) for change in changes]
+    """Return what the edit would do to the house, and what a device would forget."""
+    found = plan_reload(house_of(checked(request)).files, run_directory())
     return PlanDocument(
-        changes=tuple(changes), restarts_mirror=any(change.name == request.mirror for change in changes)
+        changes=found.changes,
+        restarts_mirror=any(change.name == request.mirror for change in found.changes),
+        forgotten=found.forgotten,
     )
 
 

@@ -87,6 +87,8 @@ class PlanDocument(Struct, frozen=True, kw_only=True):
     changes: tuple[ProcessChange, ...]
     restarts_mirror: bool
     """Whether the mirror that serves the page is restarted, too."""
+    forgotten: dict[str, tuple[str, ...]] = {}
+    """What each device would forget, one sentence each: a device of another kind starts anew."""
 
 
 class StoriesDocument(Struct, frozen=True, kw_only=True):

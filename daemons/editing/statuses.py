@@ -7,7 +7,7 @@ from daemons.editing.configuration import Changed, UnknownDevice
 from daemons.editing.device_text import NotEditable
 from daemons.editing.form import FormError
 from daemons.editing.record import NothingToUndo
-from daemons.editing.stories import VerbFailed
+from daemons.editing.verbs import VerbFailed
 from daemons.errors import AlreadyRunning, ConfigurationError, HouseError, StorageError
 
 STATUSES: tuple[tuple[type[HouseError], HTTPStatus], ...] = (

@@ -9,8 +9,8 @@ from daemons.editing.apply import Failed, apply
 from daemons.editing.jobs import Job
 from daemons.editing.record import FileChange, NewText
 from daemons.editing.requests import ProgramRequest
-from daemons.editing.stories import failures, play_stories
 from daemons.editing.undo import one_edit_at_a_time, undo_text
+from daemons.editing.verbs import failures, play_stories
 from daemons.errors import HouseError
 from daemons.storage.paths import this_host
 from daemons.supervision import operations

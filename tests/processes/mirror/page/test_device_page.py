@@ -400,6 +400,19 @@ def test_a_new_name_restarts_the_mirror_and_the_page_goes_on(editor: tuple[Tempo
 
 
 @pytest.mark.long
+def test_a_try_says_what_the_device_would_forget(editor: tuple[TemporaryHouse, Page]) -> None:
+    """A device of another kind starts anew."""
+    _, page = editor
+    part = unfold(show(page, "toaster"), "edit-part")
+    text = part.locator("textarea")
+    expect(text).to_have_value(re.compile("browning = 3"))
+    changed = text.input_value().replace('"toaster"', '"coffee_maker"').replace("browning = 3", "")
+    text.fill(changed)
+    part.get_by_role("button", name="Try it").click()
+    expect(part.locator(".trial")).to_contain_text("Toaster would forget: it was a toaster")
+
+
+@pytest.mark.long
 def test_a_file_that_has_changed_is_not_overwritten(editor: tuple[TemporaryHouse, Page]) -> None:
     """The page says that the file is another one; after Discard it has the present text."""
     house, page = editor

@@ -199,6 +199,16 @@ def test_an_edit_is_shown_applied_and_undone(page: Page) -> None:
 
 
 @pytest.mark.long
+def test_the_plan_says_what_a_device_would_forget(page: Page) -> None:
+    """A device of another kind starts anew. With another name it forgets nothing."""
+    plan = page.post("/api/edit/lamp/plan", page.change('"lamp"', '"light_switch"', "lamp")).json
+    (text,) = plan["forgotten"]["lamp"]
+    assert text.startswith("it was a lamp and becomes a light_switch")
+    edit = page.change('kind = "lamp"', 'kind = "lamp"\nname = "Grey lamp"', "lamp")
+    assert page.post("/api/edit/lamp/plan", edit).json["forgotten"] == {}
+
+
+@pytest.mark.long
 def test_an_edit_whose_process_fails_is_rolled_back(page: Page) -> None:
     """The file and the house are as before, and the reason has the log of the process."""
     page.house.house("plan")

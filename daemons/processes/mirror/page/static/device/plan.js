@@ -3,7 +3,7 @@
 
 import { sentence } from "./request.js";
 import { nameOf } from "./words.js";
-import { make } from "../dom.js";
+import { english, make } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 import { span, titled } from "../words.js";
@@ -14,7 +14,7 @@ const LISTED = 5;
 const PLAYED = ["command", "press", "hand", "values", "hardware"];
 
 /** Return what happens to which process. */
-export function planPart({ changes, restarts_mirror: isMirror }) {
+export function planPart({ changes, restarts_mirror: isMirror, forgotten }) {
   const items = changes.map(({ name, action, differences = [], dropped = [] }) =>
     make(
       "li",
@@ -25,6 +25,9 @@ export function planPart({ changes, restarts_mirror: isMirror }) {
     ),
   );
   const list = items.length ? [make("ul", {}, ...items)] : [make("p", {}, t("device_plan.nothing"))];
+  for (const [name, texts] of Object.entries(forgotten)) {
+    list.push(...texts.map((text) => make("p", { class: "warning" }, t("device_plan.forgets", { name: nameOf(name) }), " ", english(make("span", {}, text)))));
+  }
   if (isMirror) list.push(make("p", { class: "warning" }, t("device_plan.mirror")));
   return part(t("device_plan.title"), ...list);
 }

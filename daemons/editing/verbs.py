@@ -1,24 +1,38 @@
-"""The stories and the replay of an edited house: `house test` and `house plan --replay`, on a copy of it."""
+"""Verbs of `house` on a copy of the edited house: `plan`, `test`, and `plan --replay`."""
 
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from daemons.config.files import Files
+from daemons.config.plan import ProcessChange
 from daemons.editing.configuration import story_files, written_copy
 from daemons.errors import HouseError
 from daemons.storage.paths import interpreter
 
-STORY_SECONDS = 120.0
-"""How long all stories, or a replay, may take."""
+VERB_SECONDS = 120.0
+"""How long a verb may take, such as all stories or a replay."""
 SHOWN_FAILURES = 5
 Document = dict[str, Any]
 
 
 class VerbFailed(HouseError):
     """A verb of `house` has failed on the edited configuration; the text is what it has printed."""
+
+
+class Plan(Struct, frozen=True):
+    """What `house plan --json` prints."""
+
+    changes: tuple[ProcessChange, ...]
+    forgotten: dict[str, tuple[str, ...]] = {}
+
+
+def plan_reload(files: Files, run: Path) -> Plan:
+    """Return what a reload of the edited house would do; raises VerbFailed."""
+    return msgspec.json.decode(run_verb(files, run, "plan", "--json"), type=Plan)
 
 
 def play_stories(files: Files, run: Path) -> Document:
@@ -59,10 +73,10 @@ def run_verb(files: Files, run: Path, *words: str) -> bytes:
         command = [str(interpreter()), "-P", "-m", "daemons.cli.main", *options, *words]
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=STORY_SECONDS
+                command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=VERB_SECONDS
             )
         except subprocess.TimeoutExpired as error:
-            raise VerbFailed(f"this takes longer than {STORY_SECONDS:g} s") from error
+            raise VerbFailed(f"this takes longer than {VERB_SECONDS:g} s") from error
         if done.stdout.startswith(b"{"):
             return done.stdout
         text = done.stderr.decode(errors="replace").replace(f"{path.parent}/", "").strip()
