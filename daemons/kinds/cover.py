@@ -60,6 +60,8 @@ class State(Struct, frozen=True, kw_only=True):
     phase: Phase
     position_percent: float | None
     """How far open it is: 0 is closed, 100 is open; None until it has reached an end."""
+    target_position_percent: float | None
+    """The position to which it moves; None while it stands."""
     remaining_seconds: float | None
     """The time until the move ends; None while it stands."""
     starts: int
@@ -204,6 +206,7 @@ class Cover(Machine[Options, CoverMemory]):
             status=memory.direction is not None,
             phase=self._phase(memory),
             position_percent=None if position is None else float(round(position)),
+            target_position_percent=None if memory.until is None else memory.goal_percent,
             remaining_seconds=None if left is None else round(left, 1),
             starts=memory.starts,
             power_watts=reading.power_watts,

@@ -65,6 +65,19 @@ def test_set_moves_it_to_any_position(goal: int) -> None:
     assert memory.position_percent == pytest.approx(100 - goal, abs=1)
 
 
+def test_its_target_is_published_while_it_moves() -> None:
+    """It stands in the state from the command on, also while the motor rests before it turns round."""
+    cover = Cover(OPTIONS)
+    memory, now = after_move(cover, cover.handle_command(CoverMemory(), Open(), 100), 100)
+    assert cover.state(memory, Reading(), now).target_position_percent is None
+    for goal in (30, 90):
+        memory = cover.handle_command(memory, Set(position_percent=goal), now + 10)
+        assert cover.state(memory, Reading(), now + 10).target_position_percent == goal
+        now += 2
+    memory = cover.handle_command(memory, Stop(), now + 10)
+    assert cover.state(memory, Reading(), now + 10).target_position_percent is None
+
+
 def test_a_motor_rests_before_a_reversal() -> None:
     """Nothing is switched on for half a second."""
     cover = Cover(OPTIONS)

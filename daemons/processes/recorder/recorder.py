@@ -50,6 +50,7 @@ CHECK_SECONDS = 3600.0
 NOT_RECORDED = HARDWARE_FACTS | {
     "progress_percent",
     "remaining_seconds",
+    "target_position_percent",
     "usual_seconds",
     "confirmed",
     "unreachable_since",

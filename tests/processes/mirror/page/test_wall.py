@@ -1,5 +1,6 @@
 """The first view and the System view of houses of 5, 42 and 200 devices, in a real Chromium."""
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -335,6 +336,24 @@ def test_a_lamp_that_is_off_has_an_empty_slider(home: tuple[BigPage, str], open_
         "aria-valuetext", "off"
     )
     home[0].publish("desk_lamp", status=True, phase="on")
+
+
+@pytest.mark.long
+def test_the_slider_of_a_cover_stands_at_its_target(home: tuple[BigPage, str], open_page: Open) -> None:
+    """It is filled up to the position that the cover has reached."""
+    page = open_page(home[1])
+    slider = card(page, "living_blind").get_by_role("slider")
+    moving = {"status": True, "phase": "closing", "remaining_seconds": 12.0, "position_percent": 80.0}
+    home[0].publish("living_blind", **moving, target_position_percent=30)
+    expect(slider).to_have_value("30")
+    expect(slider).to_have_attribute("style", re.compile(r"--filled: 80%"))
+    page.goto(f"{home[1]}#device/living_blind")
+    dial = page.locator("house-device .dial")
+    expect(dial.get_by_role("slider")).to_have_value("30")
+    expect(dial.locator(".value")).to_have_text("80 %")
+    still = {"status": False, "phase": "between", "remaining_seconds": None, "position_percent": 30.0}
+    home[0].publish("living_blind", **still, target_position_percent=None)
+    expect(dial.locator(".value")).to_have_text("30 %")
 
 
 @pytest.mark.long

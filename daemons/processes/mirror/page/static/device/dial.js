@@ -6,7 +6,7 @@ import { word } from "./words.js";
 import { make, set, setText } from "../dom.js";
 import { house } from "../house.js";
 import { t, withUnit } from "../text.js";
-import { isOff } from "../mirror/slider.js";
+import { isOff, wanted } from "../mirror/slider.js";
 import { label as labelWord, phaseWord } from "../words.js";
 
 /** A person presses a button several times: the command is sent after the last press. */
@@ -93,7 +93,7 @@ export class Dial {
       this.#input.value = String(this.#scale.lowest);
       return this.#draw(this.#scale.lowest, phaseWord("off"));
     }
-    this.#input.value = String(value ?? (this.#scale.lowest + this.#scale.highest) / 2);
+    this.#input.value = String(wanted(this.#scale.field, state) ?? (this.#scale.lowest + this.#scale.highest) / 2);
     this.#draw(value);
   }
 

@@ -23,12 +23,19 @@ export function isOff({ command, unit }, state) {
   return command === "on" && unit === "%" && state?.status === false;
 }
 
+/** Return where the input of a number stands: at its target while the device moves there, else at its value. */
+export function wanted(field, state) {
+  return state?.[`target_${field}`] ?? state?.[field];
+}
+
 /** @typedef {(command: string, args: Record<string, number>) => Promise<unknown> | void} OnCommand */
 
 export class Slider {
   #control;
   #held = false;
   #isOff = false;
+  /** The present value, up to which the slider is filled: the device may be on its way to another. */
+  #reached = 0;
   #input = make("input", { type: "range", class: "slider" });
   #caption = make("span", { class: "caption", "aria-hidden": "true" });
 
@@ -53,7 +60,8 @@ export class Slider {
     setText(this.#caption, what);
     set(this.#input, "aria-label", t("card.input", { label: what, name }));
     this.#isOff = isOff(this.#control, state);
-    const shown = this.#isOff ? this.#control.lowest : value;
+    this.#reached = this.#isOff ? this.#control.lowest : value;
+    const shown = this.#isOff ? this.#control.lowest : wanted(this.#control.field, state);
     // While a person drags the slider, new states do not move it.
     if (!this.#held && this.#input.value !== String(shown)) this.#input.value = shown;
     this.#draw();
@@ -67,7 +75,7 @@ export class Slider {
   #draw() {
     const { value, min, max } = this.#input;
     set(this.#input, "aria-valuetext", this.#isOff && !this.#held ? phaseWord("off") : withUnit(value, this.#control.unit));
-    const filled = `${(100 * (value - min)) / (max - min)}%`;
+    const filled = `${(100 * ((this.#held ? value : this.#reached) - min)) / (max - min)}%`;
     if (this.#input.style.getPropertyValue("--filled") === filled) return;
     this.#input.style.setProperty("--filled", filled);
   }
