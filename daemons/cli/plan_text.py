@@ -13,7 +13,8 @@ from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER
 from daemons.config.house import House
 from daemons.config.plan import Difference, ProcessChange
 from daemons.config.rule import Rule
-from daemons.config.rule_text import Names, rule_text
+from daemons.config.rule_names import Names
+from daemons.config.rule_text import rule_text
 from daemons.values import format_toml
 
 REASONS = {

@@ -4,12 +4,15 @@ from msgspec import Struct
 
 from daemons.bus.message import Scalar
 from daemons.bus.origin import Origin, Reason
+from daemons.config.phrase import Phrase
 
 
 class ConditionThen(Struct, frozen=True, kw_only=True):
     """A condition of a rule, and the values that it had when the rule acted."""
 
     text: str
+    phrase: Phrase
+    """The same for programs that translate it."""
     values: dict[str, Scalar]
     """The values of its fields; one that is not known is missing."""
     since: float | None
@@ -25,6 +28,8 @@ class RuleThen(Struct, frozen=True, kw_only=True):
     place: str
     """The file and the line."""
     text: str
+    phrase: Phrase
+    """The same for programs that translate it."""
     made_by: str | None
     """The scene or the group that made the rule; None for a rule of the file."""
     conditions: tuple[ConditionThen, ...]
@@ -75,6 +80,8 @@ class DeclinedThen(Struct, frozen=True, kw_only=True):
     """The file and the line; None if the configuration no longer has the rule."""
     text: str | None
     """The rule in words."""
+    phrase: Phrase | None
+    """The same for programs that translate it."""
     code: str | None
     """The reason as a code, for programs that translate it; None if it has none."""
     values: dict[str, Scalar]
@@ -101,6 +108,8 @@ class ListedRule(Struct, frozen=True, kw_only=True):
     place: str | None
     """The file and the line; None for a person who does not see the whole house."""
     text: str
+    phrase: Phrase
+    """The same for programs that translate it."""
     made_by: str | None
     is_known: bool
     """Whether its device keeps its memory on this host."""

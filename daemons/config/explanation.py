@@ -18,7 +18,9 @@ from daemons.config.house import House
 from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
-from daemons.config.rule_text import Names, condition_text, rule_text
+from daemons.config.rule_names import Names
+from daemons.config.rule_phrase import condition_phrase, rule_phrase
+from daemons.config.rule_text import text_of
 from daemons.kinds import Kind
 from daemons.storage.declined import read_declined
 
@@ -214,10 +216,12 @@ class Explainer:
         if not is_same:
             return None
         at = change.at - BEFORE_SECONDS
+        phrase = rule_phrase(rule, self._named)
         return RuleThen(
             number=reason.rule,
             place=self._place(device, reason.rule - 1),
-            text=rule_text(rule, self._named),
+            text=text_of(phrase),
+            phrase=phrase,
             made_by=rule.made_by,
             conditions=tuple(self._condition(condition, at) for _, condition in rule.conditions()),
         )
@@ -241,7 +245,8 @@ class Explainer:
         known = KnownThen(state, dict.fromkeys(names, since or 0.0), found[0].reason if found else None)
         # Whether a device was heard is not in the history.
         met = None if condition.presence else condition.holds(known if state else None, at)
-        return ConditionThen(text=condition_text(condition, self._named), values=values, since=since, met=met)
+        phrase = condition_phrase(condition, self._named)
+        return ConditionThen(text=text_of(phrase), phrase=phrase, values=values, since=since, met=met)
 
 
 class KnownThen(Struct, frozen=True):
@@ -322,13 +327,15 @@ def declined_rules(
     for line in read_declined(name)[-most:]:
         is_known = line.rule is not None and line.rule <= len(rules)
         index = line.rule - 1 if line.rule is not None and is_known else None
+        phrase = None if index is None else rule_phrase(rules[index], named or Names(house))
         entry = DeclinedThen(
             at=line.at,
             reason=line.reason,
             rule=line.rule,
             cause=line.cause,
             place=None if index is None else place(house.devices[name], index),
-            text=None if index is None else rule_text(rules[index], named or Names(house)),
+            text=None if phrase is None else text_of(phrase),
+            phrase=phrase,
             code=line.code,
             values=line.values,
         )

@@ -6,8 +6,10 @@ from daemons.config.explained import LastDeclined, ListedRule
 from daemons.config.explanation import rule_places
 from daemons.config.house import House
 from daemons.config.rule import Rule, rule_key
+from daemons.config.rule_names import Names
+from daemons.config.rule_phrase import rule_phrase
 from daemons.config.rule_schedule import next_moment
-from daemons.config.rule_text import Names, rule_text
+from daemons.config.rule_text import text_of
 from daemons.runtime.clock import Clock
 from daemons.storage.declined import Declined, read_declined
 from daemons.storage.journal import peek
@@ -30,11 +32,13 @@ def rule_list(house: House, name: str, wall: float, named: Names | None = None) 
     found = []
     for number, rule in enumerate(device.rules, 1):
         fired_at, due_at = remembered(rule, memory)
+        phrase = rule_phrase(rule, named or Names(house))
         listed = ListedRule(
             device=name,
             number=number,
             place=place(device, number - 1),
-            text=rule_text(rule, named or Names(house)),
+            text=text_of(phrase),
+            phrase=phrase,
             made_by=rule.made_by,
             is_known=is_here,
             fired_at=fired_at,

@@ -1,13 +1,11 @@
 """A rule in words: each key of a rule is told, in the words of the configuration."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemons.config.house import load_house
 from daemons.config.rule import Rule
-from daemons.config.rule_text import Names, Titles, rule_text
+from daemons.config.rule_text import rule_text
 from daemons.values import convert
 
 TURNS: dict[str, Any] = {"device": "switch", "turns": {"status": True}, "do": "on"}
@@ -46,6 +44,12 @@ HOME: dict[str, Any] = {"device": "anna", "is": {"status": True}, "for": "5m"}
             {"at": "sunset", "random_offset": "20m", "do": "on"},
             "at sunset (up to 20m earlier or later): on",
         ),
+        ({"at": "sunrise+90m", "do": "on"}, "at sunrise+90m: on"),
+        (
+            {**TURNS, "turns": {"brightness_percent": {"from": 1}}},
+            "when switch changes brightness_percent from 1: on",
+        ),
+        ({**TURNS, "turns": {"ready": False}}, "when switch is not ready any more: on"),
         ({"every": "15m", "holidays": False, "do": "on"}, "every 15m, not on holidays: on"),
         (
             {"all": [DARK, {"device": "anna", "is": {"status": True}}], "do": "on"},
@@ -84,64 +88,3 @@ HOME: dict[str, Any] = {"device": "anna", "is": {"status": True}, "for": "5m"}
 def test_each_key_of_a_rule_is_told(rule: dict[str, Any], text: str) -> None:
     """The moment comes first, then the conditions, then the command."""
     assert rule_text(convert(rule, Rule)) == text
-
-
-def test_a_rule_names_devices_by_their_titles() -> None:
-    """With its room, if several devices have the title; by its name, if the room is the same too."""
-    lamp = 'kind = "lamp"\ndriver = "simulated"\n'
-    house = load_house(
-        Path("house.toml"),
-        "".join(
-            f"[devices.{name}]\n{lamp}{keys}\n"
-            for name, keys in {
-                "hall_lamp": "",
-                "first": 'name = "Lamp"\nroom = "Attic"',
-                "second": 'name = "Lamp"\nroom = "Cellar"',
-                "third": 'name = "Spot"\nroom = "Attic"',
-                "fourth": 'name = "Spot"\nroom = "Attic"',
-            }.items()
-        ),
-    )
-    named = Titles(house)
-    words = [named(name) for name in (*house.devices, "recorder")]
-    assert words == ["Hall lamp", "Lamp (Attic)", "Lamp (Cellar)", "third", "fourth", "recorder"]
-    condition = {"device": "hall_lamp", "is": {"status": True}}
-    for rule, text in (
-        ({**TURNS, "device": "hall_lamp"}, "when Hall lamp turns on: on"),
-        ({"device": "second", "follow": ["status"]}, "when Lamp (Cellar) changes status: copy it"),
-        (
-            {**TURNS, "device": "first", "turns": None, "above": {"lux": 1}},
-            "when lux of Lamp (Attic) goes above 1: on",
-        ),
-        ({"all": [condition], "do": "on"}, "when Hall lamp is on: on"),
-        *(
-            (
-                {"at": "07:00", key: [condition], "do": "on"},
-                f"at 07:00, {word} if Hall lamp is on: on",
-            )
-            for key, word in (("only_if", "only"), ("any", "only"), ("none", "not"))
-        ),
-    ):
-        assert rule_text(convert({key: value for key, value in rule.items() if value}, Rule), named) == text
-
-
-@pytest.mark.parametrize(
-    ("tables", "on", "off"),
-    [
-        ('kind = "lamp"', ("turns on", "is on"), ("turns off", "is off")),
-        ('kind = "toaster"', ("turns on", "is on"), ("turns off", "is off")),
-        ('kind = "sensor"\ndetects = "opening"', ("opens", "is open"), ("closes", "is closed")),
-        ('kind = "sensor"\ndetects = "water"', ("detects water",) * 2, ("becomes dry", "is dry")),
-        (
-            'kind = "sensor"\ndetects = "carbon_monoxide"',
-            ("detects carbon monoxide",) * 2,
-            ("becomes clear", "is clear"),
-        ),
-        ('kind = "person"', ("comes home", "is home"), ("leaves", "is away")),
-    ],
-)
-def test_a_status_has_the_words_of_its_kind(tables: str, on: tuple[str, str], off: tuple[str, str]) -> None:
-    """A door opens, and a lamp turns on."""
-    house = load_house(Path("house.toml"), f'[devices.thing]\ndriver = "simulated"\n{tables}\n')
-    names = Names(house)
-    assert (names.status_words("thing", True), names.status_words("thing", False)) == (on, off)

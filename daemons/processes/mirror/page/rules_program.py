@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from daemons.config.house import House
 from daemons.config.rule import Rule
-from daemons.config.rule_text import Titles
+from daemons.config.rule_names import Titles
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import RulesQuery
 from daemons.processes.mirror.page.schemas import RulesDocument

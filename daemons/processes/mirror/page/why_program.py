@@ -14,7 +14,7 @@ import msgspec
 
 from daemons.config.explained import WhyDocument
 from daemons.config.explanation import Explainer, RecordedPast, declined_rules
-from daemons.config.rule_text import Titles
+from daemons.config.rule_names import Titles
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import WhyQuery
 from daemons.storage.history import PATH

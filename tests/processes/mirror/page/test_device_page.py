@@ -17,6 +17,99 @@ from tests.support.page_client import page_url
 
 pytestmark = IN_CHROMIUM
 EDITABLE = BREAKFAST.replace("port = 0", "port = 0\nedit = true")
+RULES = """
+[devices.attic]
+kind = "sensor"
+driver = "simulated"
+simulated = { temperature_celsius = 20.0 }
+
+[devices.hall]
+kind = "sensor"
+driver = "simulated"
+detects = "motion"
+
+[devices.knob]
+kind = "button"
+driver = "simulated"
+
+[devices.spot]
+kind = "lamp"
+driver = "simulated"
+
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+
+[[devices.lamp.when]]
+device = "attic"
+above = { temperature_celsius = 28 }
+for = "10m"
+do = "on"
+with = { brightness_percent = 30 }
+
+[[devices.lamp.when]]
+device = "knob"
+turns = { phase = "double" }
+only_if = [{ device = "hall", is = { status = false }, for = "5m" }]
+none = [{ device = "spot", presence = "offline" }]
+do = "toggle"
+
+[[devices.lamp.when]]
+at = "sunset-30m"
+days = ["mon", "sat"]
+random_offset = "15m"
+do = "on"
+
+[[devices.lamp.when]]
+at = "06:30"
+months = ["dec"]
+do = "off"
+
+[[devices.lamp.when]]
+all = [{ device = "spot", is = { status = true } }, { device = "hall", is = { phase = "motion" } }]
+between = ["22:00", "sunrise"]
+cooldown = "1h"
+do = "off"
+
+[[devices.lamp.when]]
+device = "spot"
+follow = ["status", "brightness_percent"]
+
+[house]
+watchdog = "60s"
+latitude = 52.5
+longitude = 13.4
+
+[devices.mirror]
+kind = "mirror"
+port = 0
+"""
+RULES_IN_WORDS = {
+    "en": [
+        "when the temperature of Attic goes above 28 °C, for 10 min: On (Brightness 30 %)",
+        "when Knob is pressed twice, only if Hall is clear for 5 min, not if Spot is offline: Toggle",
+        "30 min before sunset, up to 15 min earlier or later, only on Monday, Saturday: On",
+        "at 06:30, only in December: Off",
+        "when Spot is on and Hall detects motion, between 22:00 and sunrise, at most once in 1 h: Off",
+        "when status or brightness of Spot changes: do the same",
+    ],
+    "de": [
+        "wenn Temperatur von Attic über 28 °C steigt, 10 Min. lang: Ein (Helligkeit 30 %)",
+        (
+            "wenn Knob zweimal gedrückt wird, nur wenn Hall ruhig ist, seit 5 Min., "
+            "nicht wenn Spot offline ist: Umschalten"
+        ),
+        "30 Min. vor Sonnenuntergang, bis zu 15 Min. früher oder später, nur am Montag, Samstag: Ein",
+        "um 06:30, nur im Dezember: Aus",
+        (
+            "wenn Spot an ist und Hall Bewegung erkennt, zwischen 22:00 und Sonnenaufgang, "
+            "höchstens einmal in 1 Std.: Aus"
+        ),
+        "wenn sich Status oder Helligkeit von Spot ändert: dasselbe tun",
+    ],
+}
+
+
 Window = Callable[..., Page]
 
 
@@ -150,6 +243,17 @@ def test_a_change_that_is_not_in_the_history_yet_is_asked_for_again(
     expect(lamp.locator(".chain > li").last).to_contain_text("off → on")
     expect(lamp.locator(".why .hint").first).to_be_hidden()
     assert len(answered) == 2
+
+
+@pytest.mark.long
+def test_rules_are_in_the_language_of_the_page(make_house: HouseFactory, window: Window) -> None:
+    """With the words of phases, measurements, times, days and commands, and with units."""
+    house = make_house(RULES)
+    house.house("up")
+    for language, texts in RULES_IN_WORDS.items():
+        page = window(f"{page_url(house)}?lang={language}#device/lamp")
+        expect(page.locator(".rules q")).to_have_text(texts)
+        page.close()
 
 
 @pytest.mark.long

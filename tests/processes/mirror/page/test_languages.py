@@ -9,8 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from daemons.config import loader
+from daemons.config.rule_text import TEXTS
 from daemons.kinds.presence import NO_RECORD
 from daemons.processes.mirror.page.bundle import COMMENTS, STATIC
+from daemons.values import SUN
 
 LANGUAGES = sorted(path.stem for path in (STATIC / "languages").glob("*.json"))
 PLURALS = {"de": {"one", "other"}, "en": {"one", "other"}}
@@ -75,6 +77,18 @@ def test_each_text_that_the_page_names_exists() -> None:
 def test_the_fault_of_a_presence_simulation_has_a_text() -> None:
     """The kind writes it in English."""
     assert f"faults.{NO_RECORD}" in texts("en")
+
+
+def test_each_part_of_a_rule_has_a_text() -> None:
+    """With the same values in it as at the terminal."""
+    expected = {f"device_rule.{code}": placeholders(text) for code, text in TEXTS.items()}
+    expected |= {f"device_sun.{sun}": set() for sun in SUN}
+    found = {
+        key: placeholders(text)
+        for key, text in texts("en").items()
+        if key.startswith(("device_rule.", "device_sun."))
+    }
+    assert found == expected
 
 
 @pytest.mark.parametrize("word", sorted(loader.built_in()["kinds"]))

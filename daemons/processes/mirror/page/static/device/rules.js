@@ -3,9 +3,10 @@
 
 import { Refresh } from "./refresh.js";
 import { path, request, RequestError } from "./request.js";
+import { ruleText } from "./rule_text.js";
 import { declinedText } from "./why.js";
 import { ago, nameOf } from "./words.js";
-import { english, make, setHidden, setText, setTextOrHide } from "../dom.js";
+import { make, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { t } from "../text.js";
 
@@ -99,7 +100,7 @@ export class Rules {
   }
 }
 
-function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired, due_at: due, declined }, buttons = /** @type {HTMLElement[]} */ ([])) {
+function item({ phrase, place, made_by: maker, is_known: isKnown, fired_at: fired, due_at: due, declined }, buttons = /** @type {HTMLElement[]} */ ([])) {
   const where = [place, maker && t("device_rules.made_by", { name: nameOf(maker) })].filter(Boolean).join(" · ");
   const facts = isKnown
     ? [
@@ -110,5 +111,5 @@ function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired,
       ]
     : [["last", t("device_rules.elsewhere")]];
   const list = facts.filter(([, fact]) => fact).map(([name, fact]) => make("div", { class: name }, make("dt", {}, t(`device_rules.${name}`)), make("dd", {}, fact)));
-  return make("li", {}, make("p", { class: "rule" }, english(make("q", {}, text)), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list), ...buttons);
+  return make("li", {}, make("p", { class: "rule" }, make("q", {}, ruleText(phrase)), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list), ...buttons);
 }

@@ -3,8 +3,9 @@
 
 import { Refresh } from "./refresh.js";
 import { path, request, sentence } from "./request.js";
+import { ruleText } from "./rule_text.js";
 import { ago, nameOf } from "./words.js";
-import { english, make, set, setHidden, setTextOrHide } from "../dom.js";
+import { make, set, setHidden, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { measurement } from "../measurement.js";
 import { hasText, t } from "../text.js";
@@ -114,8 +115,8 @@ function item(step, isLast) {
   return make("li", {}, ...(step.missing ? [make("p", { class: "hint" }, t("device_why.missing"))] : []), ...parts);
 }
 
-function rule({ text, place }) {
-  return text ? make("p", { class: "rule" }, english(make("q", {}, text)), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
+function rule({ phrase, place }) {
+  return phrase ? make("p", { class: "rule" }, make("q", {}, ruleText(phrase)), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
 }
 
 /** Return what changed: "off → on", "Battery 12 %", or else the server's words. */
@@ -159,11 +160,18 @@ function sender(who) {
   return hasText(key) ? t(key, { name: name ?? "" }) : house.process(who)?.name ?? who ?? t("device_sender.unknown");
 }
 
-function conditionText({ text, values, since, met }) {
-  const was = Object.entries(values).map(([name, value]) => `${name} = ${value}`).join(", ");
+function conditionText({ phrase, values, since, met }) {
+  const was = Object.entries(values).map(valueText).join(", ");
   const key = met == null ? "unknown" : met ? "met" : "not_met";
   const known = since == null ? was : t("device_why.since", { values: was, moment: house.calendar.moment(since, house.now) });
-  return t(`device_why.${key}`, { condition: text }) + (was ? ` (${known})` : "");
+  return t(`device_why.${key}`, { condition: ruleText(phrase) }) + (was ? ` (${known})` : "");
+}
+
+/** Return a value that a condition asked for: "Humidity 63 %", "open", "off". */
+function valueText([name, value]) {
+  if (typeof value === "number") return `${measurement(name).name} ${measurement(name).format(value)}`;
+  if (name === "phase") return phaseWord(String(value));
+  return name === "status" ? phaseWord(value ? "on" : "off") : `${name} = ${value}`;
 }
 
 /** Return why a rule did not act: by its code if there is a text for all its values, or else in the server's words. */
