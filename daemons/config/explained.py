@@ -86,6 +86,8 @@ class DeclinedThen(Struct, frozen=True, kw_only=True):
     """The reason as a code, for programs that translate it; None if it has none."""
     values: dict[str, Scalar]
     """The values that belong to the code."""
+    conditions: Phrase | None
+    """The conditions that the reason names; None if it names none, or the rule has others now."""
 
 
 class LastDeclined(Struct, frozen=True, kw_only=True):
@@ -98,6 +100,8 @@ class LastDeclined(Struct, frozen=True, kw_only=True):
     """The reason as a code; None if it has none."""
     values: dict[str, Scalar]
     """The values that belong to the code."""
+    conditions: Phrase | None
+    """The conditions that the reason names; None if it names none, or the rule has others now."""
 
 
 class ListedRule(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
 from daemons.config.rule_names import Names
-from daemons.config.rule_phrase import condition_phrase, rule_phrase
+from daemons.config.rule_phrase import condition_phrase, conditions_phrase, rule_phrase
 from daemons.config.rule_text import text_of
 from daemons.kinds import Kind
 from daemons.storage.declined import read_declined
@@ -327,7 +327,9 @@ def declined_rules(
     for line in read_declined(name)[-most:]:
         is_known = line.rule is not None and line.rule <= len(rules)
         index = line.rule - 1 if line.rule is not None and is_known else None
-        phrase = None if index is None else rule_phrase(rules[index], named or Names(house))
+        words = named or Names(house)
+        rule = None if index is None else rules[index]
+        phrase = None if rule is None else rule_phrase(rule, words)
         entry = DeclinedThen(
             at=line.at,
             reason=line.reason,
@@ -338,6 +340,9 @@ def declined_rules(
             phrase=phrase,
             code=line.code,
             values=line.values,
+            conditions=(
+                None if rule is None else conditions_phrase(rule, line.values.get("conditions"), words)
+            ),
         )
         found.append(entry)
     return tuple(found)

@@ -37,6 +37,17 @@ def condition_phrase(condition: Condition, named: Names = NAMES) -> Phrase:
     return found
 
 
+def conditions_phrase(rule: Rule, text: object, named: Names = NAMES) -> Phrase | None:
+    """Return the conditions that the reason of a declined rule names by their text.
+
+    None if the rule has no such conditions, for example because the configuration has changed since.
+    """
+    if rule.any and text == ", ".join(map(str, rule.any)):
+        return joined("or", [condition_phrase(condition, named) for condition in rule.any])
+    found = (condition for _, condition in rule.conditions() if text == str(condition))
+    return next((condition_phrase(condition, named) for condition in found), None)
+
+
 def _parts(rule: Rule, named: Names) -> Iterator[Phrase]:
     def conditions(join: str, found: tuple[Condition, ...]) -> Phrase:
         return joined(join, [condition_phrase(condition, named) for condition in found])
@@ -125,6 +136,8 @@ def _turn(name: str, value: Any, named: Names, device: str | None) -> Phrase:
 def _is(device: str, name: str, value: Any, named: Names) -> Phrase:
     if name == "status" and isinstance(value, bool):
         return named.status_phrases(device, value)[1]
+    if name == "ready" and isinstance(value, bool):
+        return Phrase.of("is_ready" if value else "is_not_ready", device=named(device))
     if name == "phase" and isinstance(value, str):
         return named.phase_phrases(device, value)[1]
     return Phrase.of("field_is", field=_field(name), device=named(device), value=_value(name, value))

@@ -62,6 +62,8 @@ TEXTS = {
     "is_closed": "{device} is closed",
     "is_home": "{device} is home",
     "is_away": "{device} is away",
+    "is_ready": "{device} is ready",
+    "is_not_ready": "{device} is not ready",
     "is_detecting": "{device} detects {phase}",
     "is_in_phase": "{device} is {phase}",
     "field_is": "{field} of {device} is {value}",

@@ -7,7 +7,7 @@ from daemons.config.explanation import rule_places
 from daemons.config.house import House
 from daemons.config.rule import Rule, rule_key
 from daemons.config.rule_names import Names
-from daemons.config.rule_phrase import rule_phrase
+from daemons.config.rule_phrase import conditions_phrase, rule_phrase
 from daemons.config.rule_schedule import next_moment
 from daemons.config.rule_text import text_of
 from daemons.runtime.clock import Clock
@@ -29,10 +29,11 @@ def rule_list(house: House, name: str, wall: float, named: Names | None = None) 
     memory = peek(name, RuleMemory) if device.rules and is_here else None
     declined = {line.rule: line for line in read_declined(name)} if is_here else {}
     calendar = house.calendar
+    words = named or Names(house)
     found = []
     for number, rule in enumerate(device.rules, 1):
         fired_at, due_at = remembered(rule, memory)
-        phrase = rule_phrase(rule, named or Names(house))
+        phrase = rule_phrase(rule, words)
         listed = ListedRule(
             device=name,
             number=number,
@@ -43,7 +44,7 @@ def rule_list(house: House, name: str, wall: float, named: Names | None = None) 
             is_known=is_here,
             fired_at=fired_at,
             due_at=next_moment(rule, calendar, wall) if due_at is None and rule.is_timed else due_at,
-            declined=last_declined(declined.get(number)),
+            declined=last_declined(declined.get(number), rule, words),
         )
         found.append(listed)
     return found
@@ -59,8 +60,15 @@ def remembered(rule: Rule, memory: RuleMemory | None) -> tuple[float | None, flo
     return fired_at, due_at
 
 
-def last_declined(line: Declined | None) -> LastDeclined | None:
-    """Return the last refusal of a rule."""
+def last_declined(line: Declined | None, rule: Rule, named: Names) -> LastDeclined | None:
+    """Return when a rule looked last and did not act."""
     if line is None:
         return None
-    return LastDeclined(at=line.at, reason=line.reason, cause=line.cause, code=line.code, values=line.values)
+    return LastDeclined(
+        at=line.at,
+        reason=line.reason,
+        cause=line.cause,
+        code=line.code,
+        values=line.values,
+        conditions=conditions_phrase(rule, line.values.get("conditions"), named),
+    )

@@ -272,6 +272,22 @@ def test_a_rule_that_did_not_act_has_its_reason(make_house: HouseFactory, window
 
 
 @pytest.mark.long
+def test_a_condition_that_was_not_met_is_in_the_language_of_the_page(
+    make_house: HouseFactory, window: Window
+) -> None:
+    """In the part "Why not", and at the rule."""
+    lamp = '[[devices.kitchen_lamp.when]]\ndevice = "bathroom_light"\nturns = { status = true }\n'
+    condition = 'only_if = [{ device = "toaster", is = { ready = true } }]\n'
+    house = make_house(BREAKFAST.replace(lamp, f"{lamp}{condition}"))
+    house.house("up")
+    house.send("bathroom_light", "press")
+    device = window(f"{page_url(house)}?lang=de#device/kitchen_lamp").locator("house-device")
+    text = "Eine Bedingung war nicht erfüllt: dass Toaster bereit ist"
+    expect(device.locator(".why-not")).to_contain_text(text)
+    expect(device.locator(".rules > li").first).to_contain_text(text)
+
+
+@pytest.mark.long
 def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, window: Window) -> None:
     """A new line comes by itself."""
     page = window(f"{page_url(breakfast)}#device/toaster")

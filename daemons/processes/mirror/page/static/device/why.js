@@ -175,10 +175,11 @@ function valueText([name, value]) {
 }
 
 /** Return why a rule did not act: by its code if there is a text for all its values, or else in the server's words. */
-export function declinedText({ code, values, reason }) {
+export function declinedText({ code, values, conditions, reason }) {
   const key = `device_declined.${code}`;
   if (!code || !hasText(key)) return sentence(titled(reason));
-  const known = Object.entries(values).map(([name, value]) => [name, name.endsWith("seconds") ? span(value) : name === "device" ? nameOf(value) : name === "conditions" ? titled(value) : value]);
+  const known = Object.entries(values).map(([name, value]) => [name, name.endsWith("seconds") ? span(value) : name === "device" ? nameOf(value) : value]);
+  if (values.conditions) known.push(["conditions", conditions ? ruleText(conditions) : titled(values.conditions)]);
   const text = t(key, Object.fromEntries(known));
   return sentence(/\{\w+\}/.test(text) ? titled(reason) : text);
 }
