@@ -101,6 +101,12 @@ async def _wait_until_all_said(sessions: Sequence[HouseSession], since: float, l
         await asyncio.sleep(POLL_SECONDS)
 
 
+def allow_sessions(houses: int) -> None:
+    """Raise the limit of open files, so that this process can hold the connections of so many houses."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, houses + FILES_BESIDE), most))
+
+
 def main() -> None:
     """Measure, and print the result."""
     parser = argparse.ArgumentParser(
@@ -111,8 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     if lack := CLUSTERS[options.cluster].missing():
         parser.error(lack)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.houses + FILES_BESIDE), most))
+    allow_sessions(options.houses)
     with tempfile.TemporaryDirectory() as folder:
         found = retained_messages(Path(folder), "off")
         messages = {topic.removeprefix("house/"): payload for topic, payload in found.items()}

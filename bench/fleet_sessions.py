@@ -72,8 +72,8 @@ class Link(asyncio.Protocol):
         self.changed.set()
 
     def write(self, data: bytes) -> None:
-        """Send some packets."""
-        if self._transport is not None:
+        """Send some packets; a lost connection takes none."""
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:

@@ -1,4 +1,6 @@
-"""The table of many houses: `house fleet` in a terminal of 160 x 50, at a mosquitto on the same machine.
+"""Many houses: their table in a terminal, and their sessions at a cluster that loses a node.
+
+*The table of the houses* is `house fleet` in a terminal of 160 x 50, at a mosquitto on the same machine.
 
 A real house of twenty devices runs with its bridge. What it retains at a broker is published again for many
 houses: 62 messages each. Then the table is opened. *Complete* is the time from the start of the command until
@@ -8,8 +10,16 @@ and *the slowest key* is the longest one. Meanwhile each house sends an alive me
 evenly.
 
 *Processor* is that of the command while the keys are pressed and all houses are there, in percent of a core.
+
+*A cluster that loses a node*: three nodes run on this machine, and one process holds the sessions of many
+houses, spread over the nodes. Each session does what a bridge does: it subscribes to its commands, tests that
+one would arrive, and publishes the retained messages of the real house with QoS 1. At most 50 sessions open
+at the same time. Then one node is killed, and its houses say everything again at the others. *Retained* is
+how many messages a new subscriber to all houses gets. `python -m bench.fleet_cluster NATS --houses 2000`
+measures one cluster alone.
 """
 
+import asyncio
 import fcntl
 import json
 import os
@@ -28,6 +38,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bench import peers
 from bench.fleet import house_prefix, publish_houses, retained_messages
+from bench.fleet_cluster import CLUSTERS, allow_sessions, lose_node
 from bench.report import Scale, Sheet
 from bench.table import Aim, Section, Table
 from daemons.cli.drill_report import percentile
@@ -38,11 +49,12 @@ from tests.support.mosquitto import Mosquitto
 TITLE = "The table of the houses"
 COMPLETE, KEY, SLOWEST = "complete", "a key", "the slowest key"
 MEMORY, PROCESSOR = "memory (PSS)", "processor"
+CLUSTER = "A cluster that loses a node"
 MOST_HOUSES = 5000
 SECTION = Section(
     16,
     "Many houses",
-    (Table(TITLE),),
+    (Table(TITLE), Table(CLUSTER)),
     (Aim("No key waits for a second, with 5,000 houses", TITLE, SLOWEST, "5,000 houses", 1000),),
     is_long=True,
 )
@@ -52,6 +64,12 @@ AMOUNTS: dict[Scale, tuple[tuple[int, ...], int, int]] = {
     "full": ((100, 1000, MOST_HOUSES), 3, 300),
 }
 """The numbers of houses, the rounds, and the keys of each round after all houses are there."""
+AT_CLUSTERS: dict[Scale, tuple[tuple[str, int], ...]] = {
+    "tiny": (("NATS", 6),),
+    "small": (("NATS", 500), ("RabbitMQ", 500), ("RabbitMQ", MOST_HOUSES)),
+    "full": (("NATS", 500), ("NATS", 2000), ("RabbitMQ", 500), ("RabbitMQ", MOST_HOUSES)),
+}
+"""The clusters, and the numbers of houses at them. A cluster of NATS on two cores does not hold 5,000."""
 COLUMNS, ROWS = 160, 50
 KEY_SECONDS, PATIENCE_SECONDS = 0.1, 120.0
 SELECTED = re.compile(rb"\xe2\x96\xb8(?:\x1b\[[0-9;]*m)*(h[0-9]{5})")
@@ -130,6 +148,27 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                 for _ in range(rounds):
                     measure_table(sheet, broker.port, number, messages["house/bridge/alive"], keys)
     sheet.note(f"{len(messages)} retained messages a house; {keys} keys a round.")
+    for name, number in AT_CLUSTERS[scale]:
+        measure_cluster(sheet, name, number, {key.removeprefix("house/"): messages[key] for key in messages})
+
+
+def measure_cluster(sheet: Sheet, name: str, number: int, messages: dict[str, bytes]) -> None:
+    """Open the sessions of many houses at a cluster, and kill one of its nodes."""
+    column = f"{name}, {number:,} houses"
+    if lack := CLUSTERS[name].missing():
+        sheet.note(f"{column}: not measured, {lack}.")
+        return
+    allow_sessions(number)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench") as folder,
+        CLUSTERS[name](Path(folder) / "cluster") as cluster,
+    ):
+        found = asyncio.run(lose_node(cluster, number, messages))
+    sheet.add(CLUSTER, "all houses have said everything", column, found.all_said, "s")
+    sheet.add(CLUSTER, "memory of the nodes (PSS)", column, found.memory_bytes / 1e6, "MB")
+    sheet.add(CLUSTER, "retained", column, found.retained, "messages")
+    sheet.add(CLUSTER, "half of the lost ones again", column, found.half_again, "s")
+    sheet.add(CLUSTER, "all of the lost ones again", column, found.all_again, "s")
 
 
 def stamped(messages: dict[str, bytes]) -> dict[str, bytes]:
