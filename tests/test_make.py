@@ -29,6 +29,7 @@ case "$*" in
 	while [ "$1" != --wheel-dir ]; do shift; done
 	mkdir -p "$2" && touch "$2/house_daemons-1.0.0-py3-none-any.whl" ;;
 *pip*) echo "$*" >>"$PIP_LOG"; exit "${PIP_STATUS:-0}" ;;
+*maxsize*) echo "${BITS:-64}" ;;
 *"import kasa"*) exit 0 ;;
 *import*) exit 1 ;;
 esac
@@ -135,6 +136,18 @@ def test_no_other_verb_installs_without_an_environment(project: Path, make: Make
     assert done.stdout == "House is not set up in .venv yet; `make up` does this once.\n"
     assert installs(project) == []
     assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize(("bits", "is_told"), [("32", True), ("64", False)])
+def test_a_system_of_32_bits_is_told_what_builds_the_packages(
+    make: Make, monkeypatch: pytest.MonkeyPatch, bits: str, is_told: bool
+) -> None:
+    """Few packages have a ready build for it. Its kernel mostly has 64 bits, so its name says nothing."""
+    monkeypatch.setenv("BITS", bits)
+    done = make("up", pip_status=1)
+    assert done.returncode != 0
+    told = "sudo apt install build-essential cmake python3-dev libzmq3-dev libffi-dev"
+    assert (told in done.stderr) is (is_told or os.uname().machine not in {"x86_64", "aarch64"})
 
 
 def test_a_first_up_that_fails_leaves_nothing(project: Path, make: Make) -> None:

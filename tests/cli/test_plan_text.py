@@ -103,5 +103,8 @@ def test_a_scene_makes_rules_that_the_plan_names(tmp_path: Path) -> None:
     scene = '\n[devices.evening]\nkind = "scene"\nsets = { kitchen_lamp = "on" }\n'
     found = plan(tmp_path, BREAKFAST, BREAKFAST + scene)
     assert "start evening: a new scene, 'Evening' in House" in found
-    assert any(line.startswith("  new rule 3 made by evening: when evening asks for on: on") for line in found)
+    rule = "  new rule 3 made by evening: when evening asks for on: on"
+    assert any(line.startswith(rule) for line in found)
+        line.startswith("  new rule 3 made by evening: when evening asks for on: on") for line in found
+    )
     assert found[-1] == "`house reload` starts 1, restarts 3 processes; 4 others run on."
