@@ -105,6 +105,4 @@ def test_a_scene_makes_rules_that_the_plan_names(tmp_path: Path) -> None:
     assert "start evening: a new scene, 'Evening' in House" in found
     rule = "  new rule 3 made by evening: when evening asks for on: on"
     assert any(line.startswith(rule) for line in found)
-        line.startswith("  new rule 3 made by evening: when evening asks for on: on") for line in found
-    )
     assert found[-1] == "`house reload` starts 1, restarts 3 processes; 4 others run on."
