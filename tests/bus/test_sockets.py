@@ -556,7 +556,7 @@ while not before == unread(connection) > 0:  # until libzmq reads no more, becau
     time.sleep(0.02)
 connection.shutdown(socket.SHUT_RDWR)
 time.sleep(max(0, begun + 1.5 - time.monotonic()))  # a heartbeat of libzmq came once a second
-print("alive")
+print("alive", flush=True)
 os._exit(0)
 """
 
