@@ -108,6 +108,35 @@ def test_quiet_devices_fold_into_a_line_of_their_room(home: tuple[BigPage, str],
 
 
 @pytest.mark.long
+def test_no_card_folds_while_a_person_uses_the_page(home: tuple[BigPage, str], open_page: Open) -> None:
+    """It would move the cards below it. It folds when no hand has been near for a while."""
+    page = open_page(home[1])
+    expect(card(page, "television")).to_be_visible()
+    home[0].publish("television", status=False, phase="off")
+    page.evaluate(
+        """() => { const now = performance.now.bind(performance); performance.now = () => now() + 20000; }"""
+    )
+    page.wait_for_timeout(1500)  # the room has been updated as time passes
+    expect(card(page, "television")).to_be_visible()
+    page.evaluate("document.documentElement.dataset.quiet = ''")
+    expect(card(page, "television")).to_be_hidden()
+    home[0].publish("television", status=True, phase="on")
+
+
+@pytest.mark.long
+def test_a_heater_says_how_far_it_is_from_its_target(home: tuple[BigPage, str], open_page: Open) -> None:
+    """The chain says which command or rule came last. What the heater does follows from the temperature."""
+    page = open_page(f"{home[1]}#device/living_heater")
+    why = page.locator("house-device .why")
+    for phase, celsius, text in (
+        ("heating", 18.2, "It heats because it is 18.2 °C, and its target is 21 °C."),
+        ("idle", 21.4, "It is 21.4 °C, and its target is 21 °C: it has nothing to do."),
+    ):
+        home[0].publish("living_heater", phase=phase, temperature_celsius=celsius, target_celsius=21.0)
+        expect(why).to_contain_text(text)
+
+
+@pytest.mark.long
 def test_an_unfolded_room_is_still_unfolded_after_a_look_at_a_device(
     home: tuple[BigPage, str], open_page: Open
 ) -> None:
@@ -350,7 +379,7 @@ def test_the_slider_of_a_cover_stands_at_its_target(home: tuple[BigPage, str], o
     page.goto(f"{home[1]}#device/living_blind")
     dial = page.locator("house-device .dial")
     expect(dial.get_by_role("slider")).to_have_value("30")
-    expect(dial.locator(".value")).to_have_text("80 %")
+    expect(dial.locator(".value")).to_have_text("80 % → 30 %")
     still = {"status": False, "phase": "between", "remaining_seconds": None, "position_percent": 30.0}
     home[0].publish("living_blind", **still, target_position_percent=None)
     expect(dial.locator(".value")).to_have_text("30 %")
@@ -361,8 +390,15 @@ def test_what_a_main_button_needs_is_beside_it(home: tuple[BigPage, str], open_p
     """A timer's duration is in sight; a heater's target has a slider, so that its form is folded."""
     page = open_page(f"{home[1]}#device/eggs")
     form = page.locator("house-device .all-controls > form")
-    expect(form.get_by_label("Duration")).to_be_visible()
-    expect(form.get_by_role("button")).to_have_text("Start")
+    expect(form.get_by_label("Duration", exact=True)).to_be_visible()
+    expect(form.get_by_role("button", name="Start")).to_have_text("Start")
+    for wanted in ("1", "2"):
+        form.get_by_role("button", name="Duration: more").click()
+        expect(form.get_by_label("Duration", exact=True)).to_have_value(wanted)
+    form.get_by_label("Duration", exact=True).fill("10")
+    for button, wanted in (("more", "15"), ("less", "10"), ("less", "9")):
+        form.get_by_role("button", name=f"Duration: {button}").click()
+        expect(form.get_by_label("Duration", exact=True)).to_have_value(wanted)
     page.goto(f"{home[1]}#device/living_heater")
     expect(page.locator("house-device").get_by_role("slider")).to_be_visible()
     expect(page.locator("house-device .all-controls > form")).to_have_count(0)

@@ -6,6 +6,9 @@ import { readable, word } from "./words.js";
 import { make, set } from "../dom.js";
 import { t } from "../text.js";
 
+/** Below it, a button changes a duration by one minute, and otherwise by five. */
+const FINE_MINUTES = 10;
+
 let fields = 0;
 
 /**
@@ -39,7 +42,8 @@ function input(about, allowed) {
   const label = make("label", { for: id }, word("argument", about.name));
   const field = /** @type {any} */ (shape(about));
   field.id = id;
-  const parts = [label, make("span", { class: "field" }, field, ...(about.unit ? [make("span", { class: "unit" }, about.unit)] : []))];
+  const buttons = about.takes === "duration" ? [-1, 1].map((way) => stepButton(field, way, word("argument", about.name))) : [];
+  const parts = [label, make("span", { class: "field" }, field, ...(about.unit ? [make("span", { class: "unit" }, about.unit)] : []), ...buttons)];
   if (["any", "duration", "colour"].includes(about.takes)) {
     const texts = { duration: () => t("device.duration_hint"), colour: () => t("device.colour_hint") };
     const hint = make("span", { class: "hint", id: `${id}-hint` }, texts[about.takes]?.() ?? readable(allowed));
@@ -71,6 +75,18 @@ function shape({ takes, lowest, highest, step, choices, longest }) {
     default:
       return make("input", { type: "text", class: "control box", autocomplete: "off", ...known({ maxlength: longest }) });
   }
+}
+
+/** Return a button that changes a number of minutes: a wall has no keyboard. */
+function stepButton(field, way, name) {
+  const button = make("button", { type: "button", class: "step", "aria-label": t(way < 0 ? "device.less" : "device.more", { name }) }, way < 0 ? "−" : "+");
+  button.addEventListener("click", () => {
+    if (!/^\s*\d*\s*$/.test(field.value)) return;
+    const minutes = Number(field.value);
+    const step = minutes + Math.min(way, 0) < FINE_MINUTES ? 1 : 5;
+    field.value = String(Math.max(1, minutes + way * step));
+  });
+  return button;
 }
 
 /** Return a duration; a number alone is one of minutes. */

@@ -93,8 +93,9 @@ export class Dial {
       this.#input.value = String(this.#scale.lowest);
       return this.#draw(this.#scale.lowest, phaseWord("off"));
     }
-    this.#input.value = String(wanted(this.#scale.field, state) ?? (this.#scale.lowest + this.#scale.highest) / 2);
-    this.#draw(value);
+    const goal = wanted(this.#scale.field, state);
+    this.#input.value = String(goal ?? (this.#scale.lowest + this.#scale.highest) / 2);
+    this.#draw(value, "", goal);
   }
 
   #button(sign, way) {
@@ -116,9 +117,11 @@ export class Dial {
     }, milliseconds);
   }
 
-  #draw(value, word = "") {
+  #draw(value, word = "", goal = value) {
     const { lowest, highest, unit } = this.#scale;
-    const text = word || (value == null ? t("device.not_known") : withUnit(house.calendar.precise(value), unit));
+    const written = (number) => withUnit(house.calendar.precise(number), unit);
+    const now = word || (value == null ? t("device.not_known") : written(value));
+    const text = goal === value ? now : t("device_why.change", { before: now, after: written(goal) });
     set(this.element, "data-unknown", value == null ? "" : null);
     setText(this.#value, text);
     set(this.#input, "aria-valuetext", text);

@@ -22,8 +22,8 @@ export class Why {
   #id;
   #chain = make("ol", { class: "chain" });
   #message = make("p", { class: "hint", role: "status" });
-  /** What the device waits for now. */
-  #next = make("p", { class: "hint", hidden: "" });
+  /** What decides at this moment what the device does. */
+  #now = make("p", { class: "hint", hidden: "" });
   #declined = make("ul", { class: "declined" });
   #not = make("div", { class: "why-not", hidden: "" }, make("h3", {}, t("device_why.not")), this.#declined);
   #refresh;
@@ -35,7 +35,7 @@ export class Why {
   constructor(device) {
     this.#id = device.id;
     this.#refresh = new Refresh((signal) => this.#load(signal));
-    this.element = make("section", { class: "part why", hidden: "", "aria-label": t("device_why.title") }, make("h2", {}, t("device_why.title")), this.#message, this.#chain, this.#next, this.#not);
+    this.element = make("section", { class: "part why", hidden: "", "aria-label": t("device_why.title") }, make("h2", {}, t("device_why.title")), this.#message, this.#chain, this.#now, this.#not);
   }
 
   /** @param {import("./account.js").Rights} rights */
@@ -47,8 +47,7 @@ export class Why {
 
   /** A new change, or a decision of a rule after something else has changed, is explained. */
   update({ since, cause, state }) {
-    const waitsFor = state?.paused_by;
-    setTextOrHide(this.#next, waitsFor ? t("device_why.paused_by", { name: nameOf(waitsFor) }) : "");
+    setTextOrHide(this.#now, nowText(state ?? {}));
     const change = JSON.stringify([since, cause, state?.phase]);
     if (this.element.hidden || change === this.#explained) return;
     this.#explained = change;
@@ -98,6 +97,15 @@ export class Why {
     this.#not.querySelector("details")?.remove();
     if (rest.length) this.#not.append(make("details", {}, make("summary", {}, t("device_why.more", { count: rest.length })), make("ul", { class: "declined" }, ...rest)));
   }
+}
+
+/** Return for which window a device waits, or how far from its target it is; an empty text if neither is known. */
+function nowText({ phase, paused_by: window, temperature_celsius: temperature, target_celsius: target }) {
+  if (window) return t("device_why.paused_by", { name: nameOf(window) });
+  const key = `device_why.${phase}_to_target`;
+  if (temperature == null || target == null || !hasText(key)) return "";
+  const [{ format: warm }, { format: wanted }] = [measurement("temperature_celsius"), measurement("target_celsius")];
+  return t(key, { temperature: warm(temperature), target: wanted(target) });
 }
 
 /** Return one step of the chain: when, which device, what changed, and why. */

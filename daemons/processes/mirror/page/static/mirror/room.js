@@ -7,7 +7,10 @@ import { mainReading, written } from "../reading.js";
 import { besides, climateOf, isChoice, isQuiet, summary } from "./quiet.js";
 import { t } from "../text.js";
 
-/** A device that has just become quiet keeps its card for a moment: a person may have switched it. */
+/**
+ * A device that has just become quiet keeps its card for a moment: a person may have switched it. While a person uses the
+ * page it keeps it in any case, because a card that folds moves those below it.
+ */
 const LINGER_SECONDS = 15;
 /** Unfolded devices are folded again after so long without a touch. */
 const UNFOLD_SECONDS = 90;
@@ -21,7 +24,7 @@ export class Room {
   #quiet = make("button", { type: "button", class: "quiet", "aria-expanded": "false" });
   /** @type {string[]} */
   #ids = [];
-  /** @type {Map<string, number>} by device, since when it has been quiet */
+  /** @type {Map<string, number>} by device, since when it has been quiet; -Infinity: for long */
   #since = new Map();
   #isFolding = false;
   #unfoldedAt = -Infinity;
@@ -101,8 +104,11 @@ export class Room {
       return false;
     }
     if (!this.#since.has(device.id)) this.#since.set(device.id, isAtOnce ? -Infinity : house.now);
+    const since = this.#since.get(device.id) ?? -Infinity;
+    const isInUse = !("quiet" in document.documentElement.dataset);
     const item = [...this.#list.children].find((child) => /** @type {HTMLElement} */ (child).dataset.key === device.id);
-    const isLingering = house.now - (this.#since.get(device.id) ?? 0) < LINGER_SECONDS || item?.matches(":focus-within, :hover");
+    const isLingering = (since > -Infinity && (isInUse || house.now - since < LINGER_SECONDS)) || item?.matches(":focus-within, :hover");
+    if (!isLingering) this.#since.set(device.id, -Infinity);
     this.#isLingering ||= Boolean(isLingering);
     return !isLingering;
   }
