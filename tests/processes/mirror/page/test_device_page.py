@@ -389,7 +389,7 @@ def test_a_mistake_is_marked_while_typing(editor: tuple[TemporaryHouse, Page]) -
     """The line of the mistake is marked, its text is below, and nothing can be tried."""
     _, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
-    text = part.locator("textarea")
+    text = unfold(part, "text-part").locator("textarea")
     expect(text).to_have_value(re.compile("browning = 3"))
     text.fill(text.input_value().replace("browning = 3", "browning = 33"))
     expect(part.locator(".problems li")).to_contain_text("Line 5: 33 is not allowed")
@@ -455,7 +455,7 @@ def test_tab_indents_only_while_typing(editor: tuple[TemporaryHouse, Page]) -> N
     """The keyboard is never trapped in the text."""
     _, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
-    text = part.locator("textarea")
+    text = unfold(part, "text-part").locator("textarea")
     expect(text).to_have_value(re.compile("browning = 3"))
     text.focus()
     page.keyboard.press("Tab")
@@ -524,7 +524,7 @@ def test_a_try_says_what_the_device_would_forget(editor: tuple[TemporaryHouse, P
     """A device of another kind starts anew."""
     _, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
-    text = part.locator("textarea")
+    text = unfold(part, "text-part").locator("textarea")
     expect(text).to_have_value(re.compile("browning = 3"))
     changed = text.input_value().replace('"toaster"', '"coffee_maker"').replace("browning = 3", "")
     text.fill(changed)
@@ -537,7 +537,7 @@ def test_a_file_that_has_changed_is_not_overwritten(editor: tuple[TemporaryHouse
     """The page says that the file is another one; after Discard it has the present text."""
     house, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
-    text = part.locator("textarea")
+    text = unfold(part, "text-part").locator("textarea")
     expect(text).to_have_value(re.compile("browning = 3"))
     house.config.write_text(house.config.read_text().replace("browning = 3", "browning = 6"))
     text.fill(text.input_value().replace("browning = 3", "browning = 2"))

@@ -137,6 +137,28 @@ def test_a_heater_says_how_far_it_is_from_its_target(home: tuple[BigPage, str], 
 
 
 @pytest.mark.long
+def test_a_page_that_becomes_higher_is_not_cut_off(home: tuple[BigPage, str], open_page: Open) -> None:
+    """The overview of a phone gets lines while it is in sight."""
+    page = open_page(home[1], "phone")
+    scroller = page.locator(".scroller")
+    expect(scroller.locator(".overview")).to_be_visible()
+    before = scroller.evaluate("one => one.children[0].offsetHeight")
+    expect(scroller).to_have_js_property("offsetHeight", before)
+    more = "one => one.append(Object.assign(document.createElement('div'), { style: 'height: 90px' }))"
+    scroller.locator(".overview").evaluate(more)
+    expect(scroller).to_have_js_property("offsetHeight", before + 90)
+
+
+@pytest.mark.long
+def test_money_has_two_digits(home: tuple[BigPage, str], open_page: Open) -> None:
+    """On the page of the meter: "0 EUR" would look as if it were not known."""
+    page = open_page(f"{home[1]}#device/laundry_meter")
+    for cost, text in ((0.0, "0.00"), (0.4, "0.40"), (1234.5, "1,234.50")):
+        home[0].publish("laundry_meter", today_cost=cost)
+        expect(page.locator("house-device")).to_contain_text(f"{text}\u00a0EUR")
+
+
+@pytest.mark.long
 def test_an_unfolded_room_is_still_unfolded_after_a_look_at_a_device(
     home: tuple[BigPage, str], open_page: Open
 ) -> None:

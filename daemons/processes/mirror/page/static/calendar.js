@@ -17,6 +17,7 @@ export class Calendar {
     });
     this.#whole = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 0 });
     this.#precise = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 6 });
+    this.#money = new Intl.NumberFormat(this.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
     this.#hundredth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 2 });
     this.#fixed = new Intl.NumberFormat(this.locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.#tenth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 1 });
@@ -31,6 +32,7 @@ export class Calendar {
   #whole;
   #tenth;
   #precise;
+  #money;
   #hundredth;
   #fixed;
 
@@ -90,6 +92,11 @@ export class Calendar {
   /** "0.3", "2.0" */
   fixed(value) {
     return this.#fixed.format(value);
+  }
+
+  /** "0.40" */
+  money(value) {
+    return this.#money.format(value);
   }
 
   /** "1.25" */

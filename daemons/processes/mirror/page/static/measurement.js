@@ -36,7 +36,7 @@ export function measurement(field, device) {
   const { ending, digits = null } = known ?? {};
   const unit = known ? known.unit : unitOf(field, device);
   const words = (ending ? field.slice(0, -ending.length - 1) : field).replaceAll("_", " ") || field;
-  const number = (value) => write(value, digits);
+  const number = (value) => (field.endsWith("_cost") ? house.calendar.money(value) : write(value, digits));
   return {
     name: hasText(`measurement.${field}`) ? t(`measurement.${field}`) : words.charAt(0).toUpperCase() + words.slice(1),
     unit,

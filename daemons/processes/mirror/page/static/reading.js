@@ -16,7 +16,7 @@ export function reading({ state, controls }, field) {
   const value = state?.[field];
   if (typeof value !== "number") return null;
   const { unit, digits } = unitOfField(field) ?? { unit: ownUnit(state, controls, field), digits: 2 };
-  return { field, number: write(value, digits), unit };
+  return { field, number: field.endsWith("_cost") ? house.calendar.money(value) : write(value, digits), unit };
 }
 
 function ownUnit(state, controls, field) {

@@ -133,7 +133,7 @@ function measured(state) {
     open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
     usual != null && remaining == null && amount("usually", span(usual)),
     used != null && amount("kwh_today", calendar.hundredth(used)),
-    cost != null && amount("today", withUnit(calendar.hundredth(cost), currency)),
+    cost != null && amount("today", withUnit(calendar.money(cost), currency)),
     days !== "every day" && days,
     since != null && amount("since", calendar.moment(since, house.now)),
   ].filter(Boolean);

@@ -26,7 +26,11 @@ export class Editor {
   #refusal = make("p", { class: "hint", hidden: "" });
   #source = new Source(t("device_edit.text"), () => this.#changed());
   #form = new Form((changes) => this.#write(changes));
-  #place = make("p", { class: "where" });
+  #place = make("span", { class: "where" });
+  /** The text is for those who know it; the form is enough for most changes. */
+  #text = /** @type {HTMLDetailsElement} */ (
+    make("details", { class: "text-part" }, make("summary", {}, t("device_edit.as_text"), " ", this.#place), this.#source.element)
+  );
   #problems = make("ul", { class: "problems", id: "source-problems" });
   #status = make("p", { class: "receipt" });
   #try = button("device_edit.try", "control", () => this.#runTrial());
@@ -47,7 +51,7 @@ export class Editor {
     this.#id = device.id;
     this.#onApplied = onApplied;
     this.#body.append(
-      this.#form.element, this.#place, this.#source.element, this.#problems,
+      this.#form.element, this.#text, this.#problems,
       make("div", { class: "buttons" }, this.#discard, this.#try), this.#applyPart, this.#status, this.#trial.element, this.#undo,
     );
     const summary = make("summary", {}, make("h2", {}, t("device_edit.title")));
@@ -222,7 +226,10 @@ export class Editor {
   #problem({ text_line: line, file, line: fileLine, text }) {
     if (line == null) return make("li", {}, make("span", { class: "where" }, `${file}:${fileLine ?? ""}`), " ", sentence(text));
     const place = make("button", { type: "button", class: "link" }, t("device_edit.line", { line }));
-    place.addEventListener("click", () => this.#source.goTo(line));
+    place.addEventListener("click", () => {
+      this.#text.open = true;
+      this.#source.goTo(line);
+    });
     return make("li", {}, place, " ", sentence(text));
   }
 

@@ -30,6 +30,8 @@ export class Rooms extends HTMLElement {
   #found = /** @type {import("./arrangement.js").Arrangement} */ ({ mode: "flow", density: "even", isFolded: false, columns: 1 });
   #needing = "";
   #size = "";
+  /** A page that becomes higher must not be cut off. */
+  #heights = new ResizeObserver(() => this.#fit());
   #counting = 0;
 
   connectedCallback() {
@@ -89,6 +91,7 @@ export class Rooms extends HTMLElement {
       this.#rooms.set(name, room);
       return room.element;
     });
+    for (const page of this.#scroller.children) this.#heights.observe(page);
     for (const name of this.#rooms.keys()) if (!groups.has(name)) this.#rooms.delete(name);
     const pinned = this.#pinnedIds(groups);
     for (const [name, ids] of groups) this.#rooms.get(name)?.arrange(ids.filter((id) => !pinned.includes(id)), isFolded);
