@@ -183,3 +183,22 @@ def test_a_notice_in_the_sentence_is_marked_as_seen(
     expect(sentence).to_have_text("All else is quiet.")
     detectors.house("start", "cellar_water")
     expect(sentence).to_have_text("All is quiet.")
+
+
+@pytest.mark.long
+def test_the_page_of_a_device_says_what_it_needs(
+    make_house: HouseFactory, window: Callable[..., Page]
+) -> None:
+    """A battery is as low as before when a person has seen it."""
+    house = make_house(
+        f'{BREAKFAST}\n[devices.freezer]\nkind = "sensor"\ndriver = "simulated"\n'
+        "simulated = { temperature_celsius = -18.5, battery_percent = 12 }\n"
+    )
+    house.house("up")
+    page = window(page_url(house))
+    sentence = page.locator("#sentence")
+    expect(sentence).to_contain_text("The battery of Freezer is at 12 %")
+    sentence.get_by_role("button").click()
+    expect(sentence).to_have_text("All else is quiet.")
+    page.goto(f"{page_url(house)}#device/freezer")
+    expect(page.locator("house-device .note")).to_have_text("The battery of Freezer is at 12 %")

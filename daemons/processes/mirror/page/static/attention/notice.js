@@ -24,6 +24,12 @@ export function noticeText({ code, values, device }) {
   return capital(text + more.join(""));
 }
 
+/** Return why a device that works needs attention: its battery is low, or it is open for too long; null without a reason. */
+export function concern(notices) {
+  const found = notices.find(({ level }) => level === "care");
+  return found ? noticeText(found) : null;
+}
+
 /** Return the name of a service in the language of the page. */
 function serviceName(id, name) {
   return hasText(`attention.${id}`) ? t(`attention.${id}`) : String(name).toLowerCase();

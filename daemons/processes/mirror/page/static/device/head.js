@@ -1,6 +1,7 @@
 // @ts-check
 /** The head of a device's page: the ways to other pages, the name, the mark, and what the device does now. */
 
+import { concern } from "../attention/notice.js";
 import { english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Mark } from "../mark.js";
@@ -47,8 +48,10 @@ export class Head {
     setText(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? (device.kind ? t("device.no_state") : t("device.runs")));
     setText(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
     const fault = isLive ? device.state?.fault : null;
-    setTextOrHide(this.#note, isLive ? faultText(fault) : device.kind ? past(device) : null);
-    english(this.#note, isLive && !isTranslated(fault));
+    // What a person has seen is still so.
+    const notices = house.attention.filter((notice) => notice.device === device.id);
+    setTextOrHide(this.#note, isLive ? (faultText(fault) ?? concern(notices)) : device.kind ? past(device) : null);
+    english(this.#note, fault != null && !isTranslated(fault));
   }
 
   #link(link, device, key) {

@@ -5,7 +5,7 @@ import { Button, Buttons, Input } from "./control.js";
 import { announce, english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Mark } from "../mark.js";
-import { noticeText } from "../attention/notice.js";
+import { concern } from "../attention/notice.js";
 import { panelOf } from "./panel.js";
 import { mainReading, phaseWord, readings, written } from "../reading.js";
 import { Slider, Steps, isScale } from "./slider.js";
@@ -102,7 +102,7 @@ export class Card extends HTMLElement {
     set(this.#name, "title", device.name);
     this.#say(device, isLive);
     const fault = isLive ? device.state?.fault : null;
-    setTextOrHide(this.#note, faultText(fault) ?? (isLive ? concern(device) : this.#remark(device, presence)));
+    setTextOrHide(this.#note, faultText(fault) ?? (isLive ? concern(house.notices(device.id)) : this.#remark(device, presence)));
     english(this.#note, fault != null && !isTranslated(fault));
     setHidden(this.#log, presence !== "failed" || !device.last_lines?.length);
     if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
@@ -203,12 +203,6 @@ export class Card extends HTMLElement {
     if (this.#receipt.contains(document.activeElement)) this.#fade = setTimeout(() => this.#endReceipt(), RECEIPT_SECONDS * 1000);
     else setText(this.#receipt, "");
   }
-}
-
-/** Return why a device that works needs attention: its battery is low, or it is open for too long. */
-function concern({ id }) {
-  const notice = house.notices(id).find(({ level, acknowledged }) => level === "care" && !acknowledged);
-  return notice ? noticeText(notice) : null;
 }
 
 /** Return since when a sensor has detected something: "since 07:12". */
