@@ -8,8 +8,7 @@ import { phaseWord, span } from "../words.js";
 
 /** @typedef {{code: string, values?: Record<string, any>}} Phrase */
 
-/** The first day of a week and of a year, from which the names of the others follow. */
-const MONDAY = Date.UTC(2024, 0, 1);
+/** The first of January 2024 was a Monday: the names of all days and months follow from that year. */
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 /** German writes a noun with a capital letter also within a sentence. */
