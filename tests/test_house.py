@@ -296,10 +296,10 @@ def test_a_half_edited_included_file_changes_nothing(make_house: HouseFactory) -
     assert {name for name in before if before[name] != after[name]} == {"hall_lamp"}
     room.write_text(ROOM.replace("true", "false"))
     plan = house.house("plan").stdout
-    rule = "when bathroom_light turns to status {}: on"
+    rule = "when bathroom_light turns {}: on"
     assert plan.startswith(
-        f"restart hall_lamp\n    rule 1 was: {rule.format('true')}\n"
-        f"    rule 1 becomes: {rule.format('false')}  (rooms/hall.toml:6)\n"
+        f"restart hall_lamp\n    rule 1 was: {rule.format('on')}\n"
+        f"    rule 1 becomes: {rule.format('off')}  (rooms/hall.toml:6)\n"
     )
     assert "Restarted: hall_lamp." in house.house("reload").stdout
     room.rename(room.with_name("entry.toml"))

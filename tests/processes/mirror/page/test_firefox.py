@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes.mirror.page.test_attention import DETECTORS, detect
 from tests.support.firefox import FIREFOX, Window, firefox
-from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
 from tests.support.page_client import page_url
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -100,7 +100,12 @@ def test_the_history_and_a_log_are_live(page: Window, house: TemporaryHouse) -> 
     house.send("toaster", "start")
     page.wait_until(f"{drawn} > {before}")
     show(page, "device/toaster")
-    page.click("house-device .log-part > summary")
+
+    def is_unfolded() -> bool:
+        page.click("house-device .log-part > summary")
+        return bool(page.evaluate("document.querySelector('house-device .log-part').open"))
+
+    eventually(is_unfolded)  # a click right after something has moved counts for nothing
     page.wait_until(f"{text('house-device .log-part .log-lines')}.includes('toasting')")
 
 

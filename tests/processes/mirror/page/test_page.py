@@ -367,7 +367,7 @@ def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[.
     expect(card(page, "eggs")).to_have_attribute("data-phase", "idle")
     card(page, "eggs").locator(".body").click()  # all its words lead to the page
     eggs = page.locator("house-device[data-device=eggs]")
-    eggs.get_by_label("Duration").fill("4")
+    eggs.get_by_label("Duration", exact=True).fill("4")
     eggs.get_by_role("button", name="Start").click()
     expect(eggs.locator(".says")).to_contain_text("running")
     assert 230 < house.status()["devices"]["eggs"]["state"]["remaining_seconds"] <= 240

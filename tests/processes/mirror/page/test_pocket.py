@@ -118,7 +118,9 @@ def test_each_text_of_the_page_is_translated(shared: TemporaryHouse, page: Page,
     services = [name.capitalize() for name in status["services"]]
     found = page.evaluate(UNTRANSLATED, [status["house"], *names, *rooms, *services])
     assert [
-        text for text in found if not re.fullmatch(r"[\d\W]*(MB|W|kWh|°C|\w+day.*|\w{3},? \d+ \w+.*)?", text)
+        text
+        for text in found
+        if not re.fullmatch(r"[\d\W]*(MB|W|kWh|°C|\w+day.*|\w{3},? \d+ \w+.*)?\W*", text)
     ] == []
 
 
