@@ -151,11 +151,16 @@ def test_a_page_that_becomes_higher_is_not_cut_off(home: tuple[BigPage, str], op
 
 @pytest.mark.long
 def test_money_has_two_digits(home: tuple[BigPage, str], open_page: Open) -> None:
-    """On the page of the meter: "0 EUR" would look as if it were not known."""
+    """On the page of the meter, and on that of the device that it measures."""
     page = open_page(f"{home[1]}#device/laundry_meter")
     for cost, text in ((0.0, "0.00"), (0.4, "0.40"), (1234.5, "1,234.50")):
         home[0].publish("laundry_meter", today_cost=cost)
         expect(page.locator("house-device")).to_contain_text(f"{text}\u00a0EUR")
+    page.goto(f"{home[1]}#device/washing_machine")
+    meter = page.locator("house-device .meters a")
+    expect(meter).to_contain_text("1,234.50\u00a0EUR today")
+    meter.click()
+    expect(page.locator("house-device h1")).to_have_text("Laundry meter")
 
 
 @pytest.mark.long

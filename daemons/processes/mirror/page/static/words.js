@@ -122,7 +122,7 @@ const AIR = ["illuminance_lux", "pressure_hectopascals", "co2_ppm", "pm25_microg
  */
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
-  const { today_kwh: used, today_cost: cost, currency, days, since, usual_seconds: usual, remaining_seconds: remaining } = state;
+  const { days, since, usual_seconds: usual, remaining_seconds: remaining } = state;
   const { calendar } = house;
   const amount = (name, value) => t(`state.${name}`, { value });
   return [
@@ -132,10 +132,18 @@ function measured(state) {
     ...AIR.map((field) => state[field] != null && amount(field, calendar.number(state[field]))),
     open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
     usual != null && remaining == null && amount("usually", span(usual)),
-    used != null && amount("kwh_today", calendar.hundredth(used)),
-    cost != null && amount("today", withUnit(calendar.money(cost), currency)),
+    ...amounts(state),
     days !== "every day" && days,
     since != null && amount("since", calendar.moment(since, house.now)),
+  ].filter(Boolean);
+}
+
+/** Return what a meter has counted today: "1.25 kWh today", "0.43 EUR today". */
+export function amounts({ today_kwh: used, today_cost: cost, currency }) {
+  const { calendar } = house;
+  return [
+    used != null && t("state.kwh_today", { value: calendar.hundredth(used) }),
+    cost != null && t("state.today", { value: withUnit(calendar.money(cost), currency) }),
   ].filter(Boolean);
 }
 

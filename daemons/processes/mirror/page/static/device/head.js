@@ -2,12 +2,12 @@
 /** The head of a device's page: the ways to other pages, the name, the mark, and what the device does now. */
 
 import { concern } from "../attention/notice.js";
-import { english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
+import { arrange, english, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
 import { Mark } from "../mark.js";
 import { kindName } from "./words.js";
 import { t, withUnit } from "../text.js";
-import { absence, countdown, faultText, isTranslated, look, lost, past, phase, progress, roomName, watts } from "../words.js";
+import { absence, amounts, countdown, faultText, isTranslated, look, lost, past, phase, progress, roomName, watts } from "../words.js";
 
 export class Head {
   #mark = new Mark();
@@ -16,13 +16,15 @@ export class Head {
   #power = make("span", { class: "power" });
   #place = make("p", { class: "place" });
   #note = make("p", { class: "note" });
+  /** The meters that count the energy of the device, and what it costs. */
+  #meters = make("p", { class: "meters", hidden: "" });
   #previous = make("a", { rel: "prev", class: "previous" });
   #next = make("a", { rel: "next", class: "next" });
 
   constructor(device, back) {
     const way = make("a", { href: `#${back}`, class: "back", "aria-label": t("device.back", { view: t(`views.${back}`) }) }, t(`views.${back}`));
     const siblings = make("nav", { class: "siblings", "aria-label": t("device.siblings") }, this.#previous, this.#next);
-    const body = make("div", { class: "body" }, this.#place, this.#name, make("p", { class: "says" }, this.#word, " ", this.#power), this.#note);
+    const body = make("div", { class: "body" }, this.#place, this.#name, make("p", { class: "says" }, this.#word, " ", this.#power), this.#note, this.#meters);
     this.element = make("div", { class: "device-head" }, make("div", { class: "way" }, way, siblings), make("div", { class: "title" }, this.#mark.element, body));
     this.update(device);
   }
@@ -52,6 +54,14 @@ export class Head {
     const notices = house.attention.filter((notice) => notice.device === device.id);
     setTextOrHide(this.#note, isLive ? (faultText(fault) ?? concern(notices)) : device.kind ? past(device) : null);
     english(this.#note, fault != null && !isTranslated(fault));
+    this.#showMeters(device);
+  }
+
+  #showMeters({ id }) {
+    const meters = [...house.devices.values()].filter(({ kind, hears }) => kind === "meter" && hears.includes(id));
+    setHidden(this.#meters, !meters.length);
+    arrange(this.#meters, meters.map((meter) => meter.id), (meter) => make("a", { href: `#device/${encodeURIComponent(meter)}` }));
+    meters.forEach((meter, i) => setText(this.#meters.children[i], [meter.name, ...amounts(meter.state ?? {})].join(" · ")));
   }
 
   #link(link, device, key) {
