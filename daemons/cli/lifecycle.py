@@ -19,8 +19,9 @@ PAGE_SECONDS = 5.0
 @click.command()
 @timeout_option
 @click.option("--foreground", is_flag=True, help="Keep running until the house ends, for a service manager.")
+@click.option("--second", is_flag=True, hidden=True, help="Start a second supervisord for `house upgrade`.")
 @click.pass_obj
-def up(context: Context, timeout: float, foreground: bool) -> None:
+def up(context: Context, timeout: float, foreground: bool, second: bool) -> None:
     """Start the house, and wait until every device is ready.
 
     If `house install` has made a systemd unit for this house, systemd starts it.
@@ -29,6 +30,10 @@ def up(context: Context, timeout: float, foreground: bool) -> None:
     from daemons.supervision.systemd import unit_for_root
 
     house = context.load_own_house()
+    if second:
+        context.enter_run_directory()
+        operations.begin_second(house, context.run)
+        return
     if not foreground and (unit := unit_for_root(context.run)):
         unit.call("start")
         click.echo(f"systemd runs the house: {unit.name} ({unit.path}).")

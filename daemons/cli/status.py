@@ -26,7 +26,7 @@ from daemons.kinds.mirror import Options
 from daemons.runtime.clock import uptime
 from daemons.storage.paths import stopped_path, write_fault
 from daemons.storage.release import describe_version, running_version
-from daemons.supervision.supervisord import Supervisor
+from daemons.supervision.supervisord import Supervisor, all_processes
 
 SUPERVISORD_SECONDS = 3.0
 """How long supervisord may take to list its processes; after that, the devices are asked alone."""
@@ -109,7 +109,7 @@ def find_notices(roster: Roster, found: dict[str, dict[str, Any]]) -> tuple[Noti
 def list_processes(supervisor: Supervisor) -> tuple[Processes | None, list[str]]:
     """Return what supervisord reports about its processes, and warnings; None if it does not answer."""
     try:
-        return supervisor.processes(), []
+        return all_processes(supervisor), []
     except NotUp:
         return {}, []
     except SupervisorError as error:

@@ -10,6 +10,8 @@ from daemons.storage.paths import describe, open_file
 
 UPGRADE = "upgrade"
 """The name of the lock that `house upgrade` holds."""
+FOREGROUND = "foreground"
+"""The name of the lock that `house up --foreground` holds."""
 
 
 class NameLock:
@@ -37,6 +39,15 @@ class NameLock:
     def release(self) -> None:
         """Release the lock, after the sockets are closed: a closing ipc socket unlinks its path late."""
         os.close(self._file)
+
+
+def holder(name: str) -> int | None:
+    """Return the PID of the process that holds the lock of a name; None if it is free."""
+    try:
+        NameLock(name).release()
+    except AlreadyRunning as error:
+        return error.pid
+    return None
 
 
 def open_lock(path: Path) -> int:

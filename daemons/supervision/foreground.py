@@ -6,7 +6,9 @@ in the status of the service, and never makes the manager restart the house.
 
 import logging
 import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import zmq
@@ -14,12 +16,14 @@ import zmq
 from daemons.bus.message import STEWARD, Report
 from daemons.bus.sockets import Subscriber
 from daemons.config.house import House
-from daemons.errors import SupervisorError
+from daemons.errors import AlreadyRunning, SupervisorError
 from daemons.runtime.loop import Loop
+from daemons.storage.lock import FOREGROUND, NameLock
 from daemons.storage.paths import stopped_path
-from daemons.supervision import operations
+from daemons.supervision import operations, upgrade
+from daemons.supervision.environment import present
 from daemons.supervision.notify import Notifier
-from daemons.supervision.supervisord import PIDFILE, Supervisor, wait_for_pid
+from daemons.supervision.supervisord import PIDFILE, Supervisor, running_pid, wait_for_pid
 
 CHECK_SECONDS, CALL_SECONDS = 15.0, 5.0
 """How often supervisord is called, and how long it may take to answer. A short watchdog: more often."""
@@ -34,9 +38,15 @@ ENDED, HUNG = "the end of supervisord", "a supervisord that hangs"
 def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
     """Start the house unless it runs, watch its supervisord, and stop the house at SIGTERM or SIGINT.
 
+    At SIGUSR1, which `house upgrade` sends, it starts the supervisord of the new version beside the present
+    one. When the present one has ended, this process becomes one of the new version.
+
     Raises SupervisorError if supervisord has ended without `house down`, or has not answered for long.
     """
     with Loop(time.monotonic) as loop:
+        signal.signal(signal.SIGUSR1, lambda *_: loop.at(loop.now(), lambda: start_second(notifier)))
+        with suppress(AlreadyRunning):  # `house upgrade` asks the other one
+            NameLock(FOREGROUND)  # it is held until this process ends
         operations.begin(house, run)
         pid = wait_for_pid()
         watch = Watch(loop, notifier, pid)
@@ -45,13 +55,34 @@ def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
         finally:
             watch.close()
         if reason == ENDED:
-            if Path(PIDFILE).exists():  # supervisord deletes it when it ends by itself
+            if (successor := running_pid()) not in (None, pid):
+                become_new_version(notifier)
+            if successor is None and Path(PIDFILE).exists():  # supervisord deletes it when it ends by itself
                 raise SupervisorError(f"supervisord (PID {pid}) has ended")
             return
         if reason == HUNG:
             raise SupervisorError(f"supervisord (PID {pid}) hangs")
         notifier.send(STOPPING=1, STATUS="The devices are being stopped.")
         operations.down()
+
+
+def start_second(notifier: Notifier) -> None:
+    """Start a supervisord of the version that `house upgrade` has noted; it belongs to the same service."""
+    record = upgrade.read_record()
+    if record is not None and record.step == "restart":
+        notifier.send_status("House is upgraded: its processes restart one after the other.")
+        notifier.send(WATCHDOG=1)
+        upgrade.start_second(record)
+
+
+def become_new_version(notifier: Notifier) -> None:
+    """Replace this process by the same one of the version that now runs the house; the PID stays."""
+    record = upgrade.read_record()
+    if record is None:
+        return
+    notifier.restore()
+    words = record.environment(str(present(Path(record.link)))).command("up", "--foreground")
+    os.execv(words[0], words)  # noqa: S606
 
 
 class Watch:

@@ -13,12 +13,16 @@ class Notifier:
 
     def __init__(self) -> None:
         """Read the variables of the protocol, and remove them: they are not for child processes."""
-        address, watchdog, pid = (os.environ.pop(name, "") for name in VARIABLES)
+        address, watchdog, pid = self._variables = [os.environ.pop(name, "") for name in VARIABLES]
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._status = ""
         is_ours = watchdog.isdecimal() and pid in ("", str(os.getpid()))
         self.watchdog_seconds = int(watchdog) / MICROSECONDS if is_ours else None
         """The time without a WATCHDOG after which the service is restarted; None without a limit."""
+
+    def restore(self) -> None:
+        """Put the variables back, for a program that takes the place of this one."""
+        os.environ.update({name: text for name, text in zip(VARIABLES, self._variables, strict=True) if text})
 
     def send(self, **fields: str | int) -> None:
         """Send assignments, such as READY=1. A manager that does not receive them is no error."""

@@ -28,6 +28,7 @@ from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
 from daemons.storage.release import RUNNING, describe_version
 from daemons.storage.versions import keep_version, list_versions
+from daemons.supervision import handover
 from daemons.supervision.begun import begun
 from daemons.supervision.install import (
     forget_stops,
@@ -37,13 +38,11 @@ from daemons.supervision.install import (
     restore_files,
 )
 from daemons.supervision.interrupted import marked_restart
-from daemons.supervision.programs import configuration, launch, render
+from daemons.supervision.programs import configuration, launch, launch_second, render
 from daemons.supervision.ready import Progress, wait_ready
-from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid
+from daemons.supervision.supervisord import Supervisor, is_handed_over, kill_and_wait, running_pid
 
 STOP_TIMEOUT_SECONDS = 20.0
-ORPHAN_SECONDS = 5.0
-"""How long a killed process may take to end."""
 HUNG_WORK_SECONDS = 0.05
 """A supervisord that answers no call hangs, if it has used and awaited processors for less meanwhile."""
 
@@ -98,6 +97,14 @@ def start_supervisord(house: House, run: Path) -> bool:
     _, left = kill_orphans()
     if left:
         raise SupervisorError(left_over(left))
+    handover.end_others()
+    write_house(house, run)
+    launch(configuration(run))
+    return True
+
+
+def write_house(house: House, run: Path) -> None:
+    """Install the configuration and the version, before supervisord starts."""
     keep_first()
     install(house, run)
     keep_version(pack(house.files), "up")
@@ -105,8 +112,19 @@ def start_supervisord(house: House, run: Path) -> bool:
     # Some machines write no .pyc files by themselves. Without them a start takes five times as long.
     compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
     replace_file(RUNNING, f"{describe_version()}\n".encode())
-    launch(configuration(run))
-    return True
+
+
+def begin_second(house: House, run: Path) -> None:
+    """Install the configuration, and start a second supervisord of this version without processes.
+
+    From then on it is the one of the house. Does nothing if it is so already. Raises HouseError.
+    """
+    if is_handed_over():
+        return
+    handover.prepare()
+    write_house(house, run)
+    launch_second(run)
+    handover.take_socket()
 
 
 def answers(supervisor: Supervisor) -> bool:
@@ -145,6 +163,7 @@ def down() -> str | None:
     supervisor = Supervisor()
     ended_how, left = "The house is down.", {}
     with one_verb_at_a_time():
+        handover.end_others()
         try:
             was_up = supervisor.is_up()
             if was_up:
@@ -322,13 +341,6 @@ def kill_orphans() -> tuple[bool, dict[str, int]]:
         finally:
             os.close(file)
     return killed, left
-
-
-def kill_and_wait(pid: int) -> bool:
-    """Kill a process that is no child of this one; return whether it has ended within ORPHAN_SECONDS."""
-    with ended(pid) as wait:
-        kill(pid)
-        return bool(wait(ORPHAN_SECONDS))
 
 
 def left_over(pids: dict[str, int]) -> str:

@@ -14,7 +14,10 @@ from daemons.runtime.rotating_file import BACKUPS, MAX_BYTES, log_path
 from daemons.storage.paths import STOPPED_BY_HAND, check_path, interpreter, replace_file
 
 SOCKET = "supervisord.sock"
-
+NEXT_SOCKET = "supervisord.next"
+"""The socket of a second supervisord, until it takes over the name of the first one's; not longer than it."""
+INCLUDED, NOTHING = "files=programs/*.conf", "files=programs/none"
+"""What a supervisord.conf includes, and what that of a second supervisord includes at its start."""
 
 STOP_SECONDS = 3
 """How long a process may take to end before supervisord kills it."""
@@ -80,6 +83,14 @@ def configuration(run: Path) -> Path:
 
     Raises SupervisorError if there is none.
     """
+    source = configuration_source()
+    if run == source.parent / "run" and fits(run / SOCKET):
+        return source
+    return write_configuration(run, adapted(source, run))
+
+
+def configuration_source() -> Path:
+    """Return the path of the supervisord.conf that is in use; raises SupervisorError if there is none."""
     here = Path(__file__).parent.parent
     own = os.environ.get("HOUSE_SUPERVISORD")
     sources = [Path(own)] if own else [here.parent / "supervisord.conf", here / "supervisord.conf"]
@@ -88,19 +99,43 @@ def configuration(run: Path) -> Path:
         raise SupervisorError(
             f"{sources[0]} does not exist; set HOUSE_SUPERVISORD to the path of a supervisord.conf"
         )
-    file = run / SOCKET
-    fits = len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
-    if run == source.parent / "run" and fits:
-        return source
+    return source
+
+
+def fits(file: Path) -> bool:
+    """Return whether the path of a socket is short enough for supervisord."""
+    return len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
+
+
+def adapted(source: Path, run: Path) -> str:
+    """Return the text of a supervisord.conf for another run directory."""
     # Every process works in the run directory, so a socket path that is too long can start there.
-    sock = file if fits else Path("/proc/self/cwd") / SOCKET
+    file = run / SOCKET
+    sock = file if fits(file) else Path("/proc/self/cwd") / SOCKET
     text = source.read_text()
     text = text.replace(f"%(here)s/run/{SOCKET}", str(sock)).replace("%(here)s/run", str(run))
-    text = text.replace("files=run/programs", "files=programs")
+    return text.replace("files=run/programs", "files=programs")
+
+
+def write_configuration(run: Path, text: str) -> Path:
+    """Write the copy of supervisord.conf in the run directory, unless it is the same; return its path."""
     made = run / "supervisord.conf"
     if not made.is_file() or made.read_text() != text:
         replace_file(made, text.encode())
     return made
+
+
+def launch_second(run: Path) -> None:
+    """Start a supervisord beside the one that runs, with a socket of its own and without processes.
+
+    It reads the usual configuration whenever it reads it again. Raises SupervisorError.
+    """
+    text = adapted(configuration_source(), run)
+    first = text.replace(SOCKET, NEXT_SOCKET).replace(INCLUDED, NOTHING)
+    if NEXT_SOCKET not in first or NOTHING not in first:
+        raise SupervisorError("this supervisord.conf has another socket, or includes other files")
+    launch(write_configuration(run, first))
+    write_configuration(run, text)
 
 
 LIMITS = (

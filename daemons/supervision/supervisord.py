@@ -19,9 +19,11 @@ from typing import Any
 from daemons.bus.message import STEWARD
 from daemons.errors import NotUp, SupervisorError
 from daemons.storage.paths import STOPPED_BY_HAND
-from daemons.supervision.programs import SOCKET, STOP_SECONDS
+from daemons.supervision.programs import NEXT_SOCKET, SOCKET, STOP_SECONDS
 
 PIDFILE = "supervisord.pid"
+OLD_SOCKET, OLD_PIDFILE = "supervisord.old", "supervisord.old.pid"
+"""The socket and the PID of the first supervisord, while it hands its processes over to a second one."""
 
 ALIVE = ("STARTING", "RUNNING", "BACKOFF")
 """The states, in supervisord's words, of a process that runs or that it is about to start again."""
@@ -30,6 +32,8 @@ RESTART_SECONDS = 2
 PATIENCE_SECONDS = STOP_SECONDS + 10
 """So long after the last process has ended, those that are left count as not ending."""
 POLL_SECONDS = 0.002
+ORPHAN_SECONDS = 5.0
+"""How long a killed process may take to end."""
 CALL_SECONDS = 10.0
 """How long supervisord may take to answer a call."""
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 10, 60, 70, 91
@@ -37,32 +41,37 @@ BAD_NAME, ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 10, 60, 70, 91
 
 
 class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
     def connect(self) -> None:
         """Connect relative to the run directory, where the path is short."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(SOCKET)
+        self.sock.connect(self._path)
 
 
 class _Transport(xmlrpc.client.Transport):
-    def __init__(self, call_seconds: float) -> None:
+    def __init__(self, path: str, call_seconds: float) -> None:
         super().__init__()
+        self._path = path
         self._call_seconds = call_seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """Return the one connection, which is kept open."""
         if self._connection[1] is None:
-            self._connection = host, _Connection("localhost", timeout=self._call_seconds)
+            self._connection = host, _Connection(self._path, self._call_seconds)
         return self._connection[1]  # type: ignore[return-value]
 
 
 class Supervisor:
     """The supervisord of the current run directory."""
 
-    def __init__(self, call_seconds: float = CALL_SECONDS) -> None:
-        """Wait up to `call_seconds` for the answer to each call."""
+    def __init__(self, call_seconds: float = CALL_SECONDS, path: str = SOCKET) -> None:
+        """Wait up to `call_seconds` for the answer to each call; `path` is the socket."""
         self._call_seconds = call_seconds
-        self._transport = _Transport(call_seconds)
+        self._transport = _Transport(path, call_seconds)
         self._api: Any = xmlrpc.client.ServerProxy("http://house", transport=self._transport).supervisor
 
     def call(self, method: str, *args: Any) -> Any:
@@ -193,15 +202,35 @@ class Supervisor:
             self.call("shutdown")
             if not wait(PATIENCE_SECONDS):
                 raise failure or SupervisorError(f"supervisord (PID {pid}) does not end")
+        Path(SOCKET).unlink(missing_ok=True)  # after a handover, supervisord knows it by another name
 
 
-def running_pid() -> int | None:
+def is_handed_over() -> bool:
+    """Return whether a first supervisord still has processes that it hands over to the second one."""
+    return Path(OLD_SOCKET).exists() and not Path(NEXT_SOCKET).exists()
+
+
+def all_processes(supervisor: Supervisor) -> dict[str, dict[str, Any]]:
+    """Return the information of each process, also of those that a first supervisord still has."""
+    found = supervisor.processes()
+    if not is_handed_over():
+        return found
+    first = Supervisor(path=OLD_SOCKET)
+    try:
+        return first.processes() | found
+    except SupervisorError:
+        return found
+    finally:
+        first.close()
+
+
+def running_pid(file: str = PIDFILE) -> int | None:
     """Return the PID of the supervisord of this run directory, also if it does not answer; None without one.
 
     The file can be older than the process that has this PID now.
     """
     try:
-        pid = int(Path(PIDFILE).read_text())
+        pid = int(Path(file).read_text())
         about = Path(f"/proc/{pid}")
         is_ours = about.joinpath("cwd").readlink() == Path.cwd()
         return pid if is_ours and b"supervisord" in about.joinpath("cmdline").read_bytes() else None
@@ -267,3 +296,10 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def kill_and_wait(pid: int) -> bool:
+    """Kill a process that is no child of this one; return whether it has ended within ORPHAN_SECONDS."""
+    with ended(pid) as wait:
+        kill(pid)
+        return bool(wait(ORPHAN_SECONDS))

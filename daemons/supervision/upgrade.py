@@ -1,13 +1,18 @@
 """The second half of an upgrade: swaps the environments, restarts the house, and goes back if that fails.
 
+The processes restart one after the other, by a handover to a supervisord of the new version. Where that is
+not possible, the whole house ends and starts.
+
 A record in the run directory names what is done. After a kill at any moment, `finish` goes on from it.
 The process that runs this may lose its environment, so nothing is imported after the swap.
 """
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -15,21 +20,31 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemons.errors import AlreadyRunning, HouseError, StorageError
+from daemons.errors import AlreadyRunning, HouseError, NotReady, StorageError, SupervisorError
 from daemons.storage.journal import later_format
-from daemons.storage.lock import NameLock
+from daemons.storage.lock import FOREGROUND, NameLock, holder
 from daemons.storage.paths import replace_file
-from daemons.supervision import systemd
+from daemons.storage.release import RUNNING
+from daemons.supervision import handover, systemd
 from daemons.supervision.away import AwayWatch
 from daemons.supervision.environment import Environment, present, remove_others, swap
+from daemons.supervision.install import installed_files, restore_files
 from daemons.supervision.logs import last_lines
 from daemons.supervision.observed import has_failed, not_ready, pids, read_status, text_of
+from daemons.supervision.operations import one_verb_at_a_time
 from daemons.supervision.source_tree import Fetched, SourceTree
+from daemons.supervision.supervisord import Supervisor, is_handed_over
 
 FOLDER = Path("upgrade")
 RECORD = FOLDER / "record.json"
 JOURNALS = FOLDER / "journal"
 """The journals before the restart: the old version may not read what the new one has written."""
+INSTALLED = FOLDER / "installed"
+"""The slices, the programs and the configuration that the old version has installed."""
+SECOND = FOLDER / "second.json"
+"""What the start of the second supervisord came to, if the process in the foreground has started it."""
+SECOND_SECONDS = 300.0
+"""How long that start may take: a slow machine may compile every file."""
 LOCKS = ("house", "edit")
 """Locks of what changes a house: a verb, or an edit on the page."""
 LOCK_SECONDS = 60.0
@@ -142,24 +157,92 @@ def finish(record: Record, say: Say) -> None:
 
 def restart(record: Record, say: Say) -> str | None:
     """Swap the environments and restart the house; return why the new version does not run it, or None."""
-    link, new = Path(record.link), record.environment(record.new)
-    unit = systemd.find_unit(Path(record.run))
     if not JOURNALS.exists():
         keep_journals()
     try:
-        if unit and unit.is_active() and link.is_symlink():
-            swap_link(record, record.new)
-            unit.call("restart")
-        else:
-            done = record.environment(str(present(link))).house("down")
-            if done.returncode != 0:
-                return f"The house cannot be stopped: {text_of(done)}"
-            swap_link(record, record.new)
-        say("The house starts with the new version.")
+        printed = hand_over(record, say) if can_hand_over(record) else restart_all(record, say)
+    except NotReady as error:
+        return about([error.device])
     except HouseError as error:
         return str(error)
-    done = new.house("up", "--timeout", f"{record.timeout_seconds:g}")
-    return fault(record, new, text_of(done) if done.returncode else "")
+    if why := fault(record, record.environment(record.new), printed):
+        return why
+    handover.end_others()
+    return None
+
+
+def can_hand_over(record: Record) -> bool:
+    """Return whether the processes can restart one after the other.
+
+    A folder that becomes a link cannot: the old version needs it under its name. The new version must know
+    how to begin, and a service manager must have a process of the house that it may ask.
+    """
+    if is_handed_over():
+        return True
+    if not Path(record.link).is_symlink():
+        return False
+    unit = systemd.find_unit(Path(record.run))
+    if unit and unit.is_active() and holder(FOREGROUND) is None:
+        return False
+    try:
+        if not Supervisor().is_up():
+            return False
+    except SupervisorError:
+        return False
+    return record.environment(record.new).house("up", "--second", "--help").returncode == 0
+
+
+def hand_over(record: Record, say: Say) -> str:
+    """Swap the environments, and restart one process after the other; raises HouseError."""
+    with one_verb_at_a_time():
+        keep_installed()
+        swap_link(record, record.new)
+        say("The processes restart one after the other, with the new version.")
+        if not is_handed_over():
+            begin_second(record)
+        with closing(handover.Handover()) as both:
+            both.forward(record.ready, record.timeout_seconds)
+    return ""
+
+
+def begin_second(record: Record) -> None:
+    """Start the supervisord of the new version beside the one that runs; raises HouseError.
+
+    A service manager counts only what its own process has started. So that process is asked to do it.
+    """
+    SECOND.unlink(missing_ok=True)
+    pid = holder(FOREGROUND)
+    if pid is None:
+        start_second(record)
+    else:
+        os.kill(pid, signal.SIGUSR1)
+    end = time.monotonic() + SECOND_SECONDS
+    while not SECOND.exists():
+        if time.monotonic() > end or holder(FOREGROUND) != pid:
+            raise HouseError(f"`house up --foreground` (PID {pid}) has not started another supervisord")
+        time.sleep(POLL_SECONDS)
+    if printed := str(msgspec.json.decode(SECOND.read_bytes())):
+        raise HouseError(f"The new version does not start a supervisord: {printed}")
+
+
+def start_second(record: Record) -> None:
+    """Start the supervisord of the new version as a child of this process, and write what it came to."""
+    done = record.environment(record.new).house("up", "--second")
+    replace_file(SECOND, msgspec.json.encode(text_of(done) if done.returncode else ""))
+
+
+def restart_all(record: Record, say: Say) -> str:
+    """End the whole house, swap the environments, and start it; return what a failed start has printed.
+
+    Raises HouseError.
+    """
+    done = record.environment(str(present(Path(record.link)))).house("down")
+    if done.returncode != 0:
+        raise HouseError(f"The house cannot be stopped: {text_of(done)}")
+    swap_link(record, record.new)
+    say("The house starts with the new version.")
+    done = record.environment(record.new).house("up", "--timeout", f"{record.timeout_seconds:g}")
+    return text_of(done) if done.returncode else ""
 
 
 def fault(record: Record, new: Environment, printed: str) -> str | None:
@@ -210,7 +293,9 @@ def go_back(record: Record, say: Say) -> NoReturn:
     link, new = Path(record.link), record.environment(record.new)
     say("Going back to the old version.")
     try:
-        if present(link) == new.path:
+        if take_back():
+            swap_link(record, record.old)
+        elif present(link) == new.path:
             if new.house("down").returncode != 0:
                 record.environment(record.old).house("down")
             restore_journals(record)
@@ -294,15 +379,59 @@ def keep_journals() -> None:
 def restore_journals(record: Record) -> None:
     """Put back each journal that the new version has written in a format that the old one cannot read."""
     for name in record.ready:
-        if later_format(name) is None:
-            continue
-        for path in Path("journal").glob(f"{name}.*.json"):
-            path.unlink(missing_ok=True)
-        for path in JOURNALS.glob(f"{name}.*.json"):
-            replace_file(Path("journal") / path.name, path.read_bytes())
+        restore_journal(name)
+
+
+def restore_journal(name: str) -> None:
+    """Put back the journal of one process, if the new version has written it in a later format."""
+    if not JOURNALS.exists() or later_format(name) is None:
+        return
+    for path in Path("journal").glob(f"{name}.*.json"):
+        path.unlink(missing_ok=True)
+    for path in JOURNALS.glob(f"{name}.*.json"):
+        replace_file(Path("journal") / path.name, path.read_bytes())
+
+
+def take_back() -> bool:
+    """Return whether the supervisord of the old version has taken all processes back.
+
+    It does not if it has ended, or if no handover was begun. Raises HouseError.
+    """
+    if not INSTALLED.exists():
+        return False
+    with one_verb_at_a_time():
+        handover.end_next()
+        restore_installed()
+        if not is_handed_over():
+            return False
+        with closing(handover.Handover()) as both:
+            return both.back(restore_journal)
 
 
 def forget_journals() -> None:
-    """Delete the copies of the journals."""
-    with suppress(OSError):
-        shutil.rmtree(JOURNALS)
+    """Delete the copies of the journals and of what was installed."""
+    for folder in (JOURNALS, INSTALLED):
+        with suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def keep_installed() -> None:
+    """Copy what the old version has installed, in case that it must go on from it; raises StorageError."""
+    if INSTALLED.exists():
+        return
+    made = INSTALLED.with_name("installed.new")
+    try:
+        shutil.rmtree(made, ignore_errors=True)
+        for path in [*installed_files(), RUNNING]:
+            (made / path.parent).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, made / path)
+        made.rename(INSTALLED)
+    except OSError as error:
+        raise StorageError(f"what is installed cannot be copied into {FOLDER.absolute()}: {error}") from error
+
+
+def restore_installed() -> None:
+    """Put back what the old version has installed; raises StorageError."""
+    if INSTALLED.exists():
+        paths = [path for path in INSTALLED.rglob("*") if path.is_file()]
+        restore_files({path.relative_to(INSTALLED): path.read_bytes() for path in paths})

@@ -4,15 +4,20 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from daemons.storage.lock import FOREGROUND, holder
 from daemons.supervision.foreground import describe
-from tests.support.house import BREAKFAST, HOUSE, HouseFactory, TemporaryHouse
+from daemons.supervision.handover import Handover, end_others
+from daemons.supervision.upgrade import SECOND, Record, write_record
+from tests.support.house import BREAKFAST, HOUSE, HouseFactory, TemporaryHouse, eventually
 from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
 WATCHDOG_SECONDS = 4
@@ -132,6 +137,53 @@ def test_a_watchdog_ends_and_a_new_start_heals_a_house_whose_supervisord_hangs(
         assert process.wait(60) == 0
     with foreground(house, manager):
         manager.wait_for("All 6 processes are ready.", FIRST_SECONDS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_an_upgrade_goes_on_in_the_same_service(
+    make_house: HouseFactory, manager: Manager, tmp_path: Path
+) -> None:
+    """The process starts the second supervisord, follows it, and keeps its PID and its manager."""
+    house = make_house()
+    link = tmp_path / ".venv"
+    link.symlink_to(sys.prefix)
+    with foreground(house, manager) as process:
+        manager.wait_for("All 6 processes are ready.", FIRST_SECONDS)
+        before = house.pids()
+        manager.lines.clear()
+        with chdir(house.run):
+            assert holder(FOREGROUND) == process.pid
+            record = Record(
+                step="restart",
+                link=str(link),
+                old=sys.prefix,
+                new=sys.prefix,
+                config=str(house.config),
+                run=str(house.run),
+                host=None,
+                was_up=True,
+                ready=tuple(before),
+                timeout_seconds=patience(),
+            )
+            write_record(record)
+            os.kill(process.pid, signal.SIGUSR1)
+            assert eventually(lambda: SECOND.exists() and SECOND.read_text(), FIRST_SECONDS) == '""'
+            with closing(Handover()) as both:
+                both.forward(tuple(before), patience())
+            end_others()
+        manager.wait_for("READY=1", FIRST_SECONDS)
+        manager.wait_for("All 6 processes are ready.")
+        manager.wait_for("WATCHDOG=1")
+        assert process.poll() is None
+        after = house.pids()
+        assert {name for name in before if before[name] == after[name]} == set()
+        with chdir(house.run):
+            write_record(replace(record, step="done"))
+        os.kill(process.pid, signal.SIGUSR1)  # too late: nothing is started
+        process.terminate()
+        assert process.wait(patience()) == 0
+    assert house.house("down").stdout == "The house was not up; nothing was done.\n"
 
 
 def test_the_status_names_the_devices_that_are_not_ready(run: Path) -> None:

@@ -38,7 +38,7 @@ from daemons.storage.paths import stopped_path
 from daemons.supervision import interrupted
 from daemons.supervision.events import EventListener
 from daemons.supervision.logs import last_lines
-from daemons.supervision.supervisord import ALREADY_STARTED, NOT_RUNNING, Supervisor
+from daemons.supervision.supervisord import ALREADY_STARTED, NOT_RUNNING, Supervisor, is_handed_over
 
 TICK_SECONDS = 0.25
 STANDSTILL_SECONDS = 1.5
@@ -310,9 +310,15 @@ class Steward:
         self._process.loop.watch(0, self.on_supervisor_event)
         processes: list[dict[str, Any]] = answer
         names = {info["name"] for info in processes}
+        waiting = set(self._watched) - names if is_handed_over() else set()  # they come soon, one by one
+        names |= waiting
         self._watched = {name: watched for name, watched in self._watched.items() if name in names}
         self._remembered = {name: found for name, found in self._remembered.items() if name in names}
         self._is_unsaved = True
+        for name in sorted(waiting):
+            self._subscriber.add(name)
+            self._watched[name].forgive_silence(self._now())
+            self._note_change(self._watched[name])
         for info in processes:
             if (name := info["name"]) == STEWARD:
                 continue
