@@ -24,7 +24,7 @@ class Part(Struct, frozen=True, kw_only=True):
     level: Level | None = None
     """For a part that is a notice: its level."""
     device: str | None = None
-    """For a part that is a notice: the device that it is about."""
+    """The device that it is about; None for one about several devices, or about the whole house."""
 
     def is_same(self, other: "Part") -> bool:
         """Return whether a page that shows the other part needs no new one."""

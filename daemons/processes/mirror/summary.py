@@ -171,7 +171,7 @@ class Summary:
         values: Fields = {"name": title, "product": product}
 
         def part(code: str, english: str, /, **more: str | float | None) -> tuple[Part, str]:
-            return Part(code=f"sentence.{code}", values=values | more), english
+            return Part(code=f"sentence.{code}", values=values | more, device=state.device), english
 
         if (presence := self._table.presence(state.device, now)) != "live":
             text = f"{title} {PRESENCE_WORDS.get(presence, f'is {presence}')}"

@@ -249,7 +249,7 @@ def test_the_parts_of_the_sentence_have_codes_and_values(mirror: MirrorStub) -> 
     alarm, toast = mirror.show(5.0, 1000.0, [ALARM])[1]
     assert (alarm.code, alarm.level, alarm.device) == ("attention.smoke", "alarm", "smoke")
     assert alarm.values["name"] == "Smoke detector"
-    assert toast.code == "sentence.presence"
+    assert (toast.code, toast.device) == ("sentence.presence", "toaster")
     mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.0), 5.0)
     (toast,) = mirror.show(6.0, 1000.0)[1]
     assert (toast.code, toast.values) == (

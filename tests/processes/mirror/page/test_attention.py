@@ -70,6 +70,8 @@ def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
     box = strip.bounding_box()
     assert box is not None
     assert (box["x"], box["y"], box["width"]) == (0, 0, 1920), "it has the full width"
+    page.locator("#sentence a").click()
+    expect(page.locator("house-device h1")).to_have_text("Smoke detector")
     page.locator("nav a[href='#history']").click()
     expect(alert).to_be_visible()
     button = strip.get_by_role("button", name="Seen")

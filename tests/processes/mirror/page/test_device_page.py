@@ -395,13 +395,13 @@ def test_a_mistake_is_marked_while_typing(editor: tuple[TemporaryHouse, Page]) -
     expect(part.locator(".problems li")).to_contain_text("Line 5: 33 is not allowed")
     expect(part.locator(".numbers .bad")).to_have_text("! 5")
     expect(text).to_have_attribute("aria-invalid", "true")
-    expect(part.get_by_role("button", name="Try it")).to_have_attribute("aria-disabled", "true")
+    expect(part.get_by_role("button", name="Preview")).to_have_attribute("aria-disabled", "true")
     part.get_by_role("button", name="Line 5:").click()
     expect(text).to_be_focused()
     assert Axe().run(page).response["violations"] == []
     text.fill(text.input_value().replace("browning = 33", "browning = 4"))
     expect(part.locator(".problems")).to_be_hidden()
-    expect(part.get_by_role("button", name="Try it")).not_to_have_attribute("aria-disabled", "true")
+    expect(part.get_by_role("button", name="Preview")).not_to_have_attribute("aria-disabled", "true")
 
 
 @pytest.mark.long
@@ -481,10 +481,14 @@ def test_a_change_is_tried_applied_and_undone(editor: tuple[TemporaryHouse, Page
     part.get_by_label("Browning").fill("5")
     part.get_by_label("Browning").press("Enter")
     expect(part.locator("textarea")).to_have_value(re.compile("browning = 5\n.*# between", re.DOTALL))
-    part.get_by_role("button", name="Try it").click()
+    expect(part.get_by_label("Name", exact=True)).to_have_attribute("placeholder", "Toaster")
+    expect(part.locator(".edit-body > .buttons > :visible")).to_have_text(["Preview", "Discard changes"])
+    part.get_by_role("button", name="Preview").click()
     expect(part.locator(".trial")).to_contain_text("Toaster restarts")
+    expect(part.get_by_role("button", name="Apply")).to_be_in_viewport()
     expect(part.locator(".trial")).to_contain_text("browning: 3 → 5")
-    expect(part.locator(".trial")).to_contain_text("this day would have been the same")
+    expect(part.locator(".trial")).to_contain_text("The house would have done the same")
+    expect(part.locator(".trial")).to_contain_text(re.compile(r"From (.*, )?\d+:\d\d.* to \d+:\d\d"))
     expect(part.locator(".trial")).to_contain_text("this house has none")
     assert house.config.read_text() == before, "nothing has happened yet"
     apply, results = part.locator(".apply").bounding_box(), part.locator(".trial").bounding_box()
@@ -512,7 +516,7 @@ def test_a_new_name_restarts_the_mirror_and_the_page_goes_on(editor: tuple[Tempo
     part.get_by_label("Name", exact=True).fill("Old toaster")
     part.get_by_label("Name", exact=True).press("Enter")
     expect(part.locator("textarea")).to_have_value(re.compile('name = "Old toaster"'))
-    part.get_by_role("button", name="Try it").click()
+    part.get_by_role("button", name="Preview").click()
     expect(part.locator(".trial .warning")).to_contain_text("The mirror restarts, too.")
     part.get_by_role("button", name="Apply").click()
     expect(toaster.locator("h1")).to_have_text("Old toaster")
@@ -528,7 +532,7 @@ def test_a_try_says_what_the_device_would_forget(editor: tuple[TemporaryHouse, P
     expect(text).to_have_value(re.compile("browning = 3"))
     changed = text.input_value().replace('"toaster"', '"coffee_maker"').replace("browning = 3", "")
     text.fill(changed)
-    part.get_by_role("button", name="Try it").click()
+    part.get_by_role("button", name="Preview").click()
     expect(part.locator(".trial")).to_contain_text("Toaster would forget: it was a toaster")
 
 

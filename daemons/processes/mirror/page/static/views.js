@@ -73,7 +73,8 @@ async function showDevice(id, back, isNavigation) {
 /** After the page of a device, the focus is again where it was: at the device. */
 function focusLink(view, id) {
   const links = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`[data-view="${view}"] a[href^="#${DEVICE}/"]`));
-  [...links].find((link) => link.checkVisibility() && parts(link.getAttribute("href"))[1] === id)?.focus({ preventScroll: true });
+  const found = [...links].filter((link) => link.checkVisibility() && parts(link.getAttribute("href"))[1] === id);
+  (found.find((link) => link.closest("house-card")) ?? found[0])?.focus({ preventScroll: true });
 }
 
 /** Hide the controls after some seconds without any input. */

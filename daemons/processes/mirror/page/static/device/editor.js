@@ -25,7 +25,7 @@ export class Editor {
 
   #refusal = make("p", { class: "hint", hidden: "" });
   #source = new Source(t("device_edit.text"), () => this.#changed());
-  #form = new Form((changes) => this.#write(changes));
+  #form;
   #place = make("span", { class: "where" });
   /** The text is for those who know it; the form is enough for most changes. */
   #text = /** @type {HTMLDetailsElement} */ (
@@ -50,9 +50,10 @@ export class Editor {
   constructor(device, onApplied) {
     this.#id = device.id;
     this.#onApplied = onApplied;
+    this.#form = new Form(nameOf(device.id), (changes) => this.#write(changes));
     this.#body.append(
       this.#form.element, this.#text, this.#problems,
-      make("div", { class: "buttons" }, this.#discard, this.#try), this.#applyPart, this.#status, this.#trial.element, this.#undo,
+      make("div", { class: "buttons" }, this.#try, this.#discard), this.#applyPart, this.#status, this.#trial.element, this.#undo,
     );
     const summary = make("summary", {}, make("h2", {}, t("device_edit.title")));
     this.element = make("details", { class: "part edit-part", hidden: "" }, summary, this.#refusal, this.#body);
@@ -173,6 +174,7 @@ export class Editor {
     else if (await this.#trial.run(text)) this.#report(t("device_edit.tried"));
     this.#setBusy(this.#try, false);
     this.#drawButtons();
+    this.#applyPart.scrollIntoView({ block: "nearest" });
   }
 
   async #runApply() {

@@ -20,6 +20,7 @@ const ALWAYS = new Set(["name", "room"]);
  */
 
 export class Form {
+  #name;
   #onChange;
   #common = make("div", { class: "fields" });
   #others = make("div", { class: "fields" });
@@ -27,8 +28,12 @@ export class Form {
   /** @type {Map<string, Entry>} */
   #entries = new Map();
 
-  /** @param {(changes: Record<string, any>) => void} onChange */
-  constructor(onChange) {
+  /**
+   * @param {string} name what the device is called if the file has no name for it
+   * @param {(changes: Record<string, any>) => void} onChange
+   */
+  constructor(name, onChange) {
+    this.#name = name;
     this.#onChange = onChange;
     this.element = make("div", { class: "edit-form" }, this.#common, this.#more);
   }
@@ -39,6 +44,7 @@ export class Form {
     const isCommon = ({ key, is_set: isSet }) => isSet || ALWAYS.has(key);
     const create = (key) => {
       const entry = new Entry(/** @type {Field} */ (about.get(key)), this.#onChange);
+      if (key === "name") entry.hint = this.#name;
       this.#entries.set(key, entry);
       return entry.element;
     };
@@ -92,6 +98,11 @@ class Entry {
   /** The number of the rule that it belongs to, or null. */
   get rule() {
     return this.#field.rule;
+  }
+
+  /** What is true while the field is empty. */
+  set hint(text) {
+    this.#input.placeholder = text;
   }
 
   focus() {

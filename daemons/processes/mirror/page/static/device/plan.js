@@ -43,15 +43,17 @@ export function storiesPart({ ok, stories }) {
   return part(title, make("ul", {}, ...broken.map((story) => make("li", { class: "bad" }, make("p", {}, t("device_plan.story_broken", { title: story.title })), ...story.failures.map(failure)))));
 }
 
-/** Return how the last day would have gone. */
-export function replayPart({ changed, answers = [], cannot_know: unknown = [], inputs = {} }) {
+/** Return how the past would have gone: the last day, or as much of it as is recorded. */
+export function replayPart({ since, until, changed, answers = [], cannot_know: unknown = [], inputs = {} }) {
   const title = t("device_plan.replay");
   const count = PLAYED.reduce((sum, sort) => sum + (inputs[sort] ?? 0), 0);
   const list = changed.map((one) => make("li", {}, make("p", {}, onText(one)), ...differencesOf(one)));
   const others = answers.slice(0, LISTED).map(({ before, after }) => make("li", {}, make("p", {}, t("device_plan.answer", { command: (after ?? before).command, name: nameOf((after ?? before).device), before: before?.outcome ?? "–", after: after?.outcome ?? "–" }))));
   const same = list.length || others.length ? [] : [make("p", { class: "good" }, t("device_plan.same", { count }))];
   const limits = unknown.length ? [make("details", {}, make("summary", {}, t("device_plan.cannot_know")), make("ul", {}, ...unknown.map((text) => make("li", {}, sentence(titled(text))))))] : [];
-  return part(title, ...same, ...(list.length || others.length ? [make("ul", {}, ...list, ...others)] : []), ...limits);
+  const [from, to] = [since, until].map((at) => house.calendar.moment(at, house.now));
+  const period = make("p", { class: "hint" }, t("device_plan.period", { since: from, until: to }));
+  return part(title, period, ...same, ...(list.length || others.length ? [make("ul", {}, ...list, ...others)] : []), ...limits);
 }
 
 /** Return a part that says why something could not be found out. */

@@ -43,7 +43,7 @@ export class Sentence extends HTMLElement {
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
     const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
     const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));
-    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" })));
+    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("a", { class: "words" })));
     const texts = parts.map((part) => capital(partText(part)));
     parts.forEach((part, i) => this.#update(/** @type {HTMLElement} */ (this.#sentence.children[i]), part, texts[i], i));
     const text = texts.join(" · ");
@@ -54,6 +54,7 @@ export class Sentence extends HTMLElement {
 
   #update(element, part, text, index) {
     setText(element.firstElementChild, text);
+    set(element.firstElementChild, "href", part.device && house.devices.has(part.device) ? `#device/${part.device}` : null);
     // The dot is for those who hear or copy the sentence; it is not seen where each part has a line of its own.
     const dot = element.querySelector(".dot");
     if (index === this.#sentence.children.length - 1) dot?.remove();
