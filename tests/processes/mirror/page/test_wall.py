@@ -163,6 +163,7 @@ def test_money_has_two_digits(home: tuple[BigPage, str], open_page: Open) -> Non
     expect(meter).to_contain_text("1,234.50\u00a0EUR today")
     meter.click()
     expect(page.locator("house-device h1")).to_have_text("Laundry meter")
+    expect(page.locator("house-device .meters")).to_be_hidden()  # no meter measures this one
 
 
 @pytest.mark.long
