@@ -204,3 +204,6 @@ def test_the_page_of_a_device_says_what_it_needs(
     expect(sentence).to_have_text("All else is quiet.")
     page.goto(f"{page_url(house)}#device/freezer")
     expect(page.locator("house-device .note")).to_have_text("The battery of Freezer is at 12 %")
+    page.goto(f"{page_url(house)}#device/toaster")
+    expect(page.locator("house-device h1")).to_have_text("Toaster")
+    expect(page.locator("house-device .note")).to_be_hidden()
