@@ -29,7 +29,7 @@ export class Room {
   #isFolding = false;
   #unfoldedAt = -Infinity;
   #isLingering = false;
-  /** When the room was last seen unfolded. */
+  /** When the room was last seen: the time in which another view is shown does not count. */
   #seenAt = 0;
 
   constructor(name) {
@@ -67,7 +67,7 @@ export class Room {
    */
   update(isAtOnce = false) {
     this.#countSeconds();
-    const isUnfolded = house.now - this.#unfoldedAt < UNFOLD_SECONDS;
+    const isUnfolded = this.#seenAt - this.#unfoldedAt < UNFOLD_SECONDS;
     if (!isUnfolded) this.#unfoldedAt = -Infinity;
     this.#isLingering = false;
     let isMoved = false;
