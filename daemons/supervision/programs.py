@@ -131,11 +131,16 @@ def launch_second(run: Path) -> None:
     It reads the usual configuration whenever it reads it again. Raises SupervisorError.
     """
     text = adapted(configuration_source(), run)
-    first = text.replace(SOCKET, NEXT_SOCKET).replace(INCLUDED, NOTHING)
-    if NEXT_SOCKET not in first or NOTHING not in first:
+    if not can_launch_second(run):
         raise SupervisorError("this supervisord.conf has another socket, or includes other files")
-    launch(write_configuration(run, first))
+    launch(write_configuration(run, text.replace(SOCKET, NEXT_SOCKET).replace(INCLUDED, NOTHING)))
     write_configuration(run, text)
+
+
+def can_launch_second(run: Path) -> bool:
+    """Return whether supervisord.conf names the socket and the programs as that of House does."""
+    text = adapted(configuration_source(), run)
+    return SOCKET in text and INCLUDED in text
 
 
 LIMITS = (

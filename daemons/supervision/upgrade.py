@@ -32,6 +32,7 @@ from daemons.supervision.install import installed_files, restore_files
 from daemons.supervision.logs import last_lines
 from daemons.supervision.observed import has_failed, not_ready, pids, read_status, text_of
 from daemons.supervision.operations import one_verb_at_a_time
+from daemons.supervision.programs import can_launch_second
 from daemons.supervision.source_tree import Fetched, SourceTree
 from daemons.supervision.supervisord import Supervisor, is_handed_over
 
@@ -175,11 +176,12 @@ def can_hand_over(record: Record) -> bool:
     """Return whether the processes can restart one after the other.
 
     A folder that becomes a link cannot: the old version needs it under its name. The new version must know
-    how to begin, and a service manager must have a process of the house that it may ask.
+    how to begin, and a service manager must have a process of the house that it may ask. A supervisord.conf
+    of the user's own may have other places for its files.
     """
     if is_handed_over():
         return True
-    if not Path(record.link).is_symlink():
+    if not Path(record.link).is_symlink() or not can_launch_second(Path(record.run)):
         return False
     unit = systemd.find_unit(Path(record.run))
     if unit and unit.is_active() and holder(FOREGROUND) is None:

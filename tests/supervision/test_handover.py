@@ -11,7 +11,7 @@ import pytest
 
 from daemons.errors import NotReady, SupervisorError
 from daemons.supervision.handover import Handover, end_others, prepare
-from daemons.supervision.programs import NEXT_SOCKET, launch_second
+from daemons.supervision.programs import NEXT_SOCKET, can_launch_second, launch_second
 from daemons.supervision.supervisord import OLD_PIDFILE, OLD_SOCKET, Supervisor, ended, is_handed_over
 from tests.support.house import TemporaryHouse, eventually
 from tests.support.patience import patience
@@ -200,3 +200,4 @@ def test_a_configuration_with_another_socket_is_left_alone(
     monkeypatch.setenv("HOUSE_SUPERVISORD", str(breakfast.supervisord))
     with chdir(breakfast.run), pytest.raises(SupervisorError, match="another socket"):
         launch_second(breakfast.run)
+    assert not can_launch_second(breakfast.run)

@@ -9,17 +9,20 @@ import pytest
 from daemons.storage.lock import NameLock
 from daemons.storage.paths import make_folders
 from daemons.storage.record import VERSION, encode
-from daemons.supervision import upgrade
+from daemons.supervision import systemd, upgrade
 from daemons.supervision.environment import Environment
+from daemons.supervision.supervisord import Supervisor
 from daemons.supervision.upgrade import (
     Failed,
     Record,
     begin,
+    can_hand_over,
     finish,
     forget_journals,
     is_interrupted,
     keep_journals,
     read_record,
+    restart_all,
     restore_journals,
     write_record,
 )
@@ -107,6 +110,39 @@ def test_a_restart_waits_for_a_change_of_the_house(
     after = read_record()
     assert after is not None
     assert (after.step, after.new, Path(record.link).readlink()) == ("done", record.old, Path(".venv.old"))
+
+
+def test_the_whole_house_restarts_where_its_processes_cannot_be_handed_over(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that cannot begin it, a supervisord.conf of the user's own, and a folder without a link."""
+    commands: list[tuple[str, ...]] = []
+
+    def house(_: Environment, *words: str) -> "CompletedProcess[str]":
+        commands.append(words)
+        return CompletedProcess([], 2 if "--second" in words else 0, "", "")
+
+    monkeypatch.setattr(Environment, "house", house)
+    monkeypatch.setattr(Supervisor, "is_up", lambda _: True)
+    monkeypatch.setattr(systemd, "find_unit", lambda _: None)
+    assert not can_hand_over(record)
+    assert commands.pop() == ("up", "--second", "--help")
+    own = tmp_path / "own.conf"
+    own.write_text("[unix_http_server]\nfile=mine.sock\n")
+    monkeypatch.setenv("HOUSE_SUPERVISORD", str(own))
+    assert not can_hand_over(record)
+    monkeypatch.delenv("HOUSE_SUPERVISORD")
+    (tmp_path / ".venv").unlink()
+    (tmp_path / ".venv").mkdir()
+    assert not can_hand_over(record)
+    assert commands == []
+    lines: list[str] = []
+    (tmp_path / ".venv").rmdir()
+    (tmp_path / ".venv").symlink_to(".venv.old")
+    assert restart_all(record, lines.append) == ""
+    assert commands == [("down",), ("up", "--timeout", "30")]
+    assert (tmp_path / ".venv").readlink() == Path(".venv.new")
+    assert lines == ["The house starts with the new version."]
 
 
 def test_a_new_upgrade_keeps_no_journals_of_an_earlier_one(record: Record) -> None:
