@@ -170,6 +170,8 @@ def test_the_energy_of_each_day_is_a_bar(chromium: Browser, home: TemporaryHouse
     assert 7 <= days.locator("i").count() <= 9
     box = days.bounding_box()
     assert box
+    ends = days.locator("i").evaluate_all("bars => bars.map((bar) => bar.getBoundingClientRect().right)")
+    assert max(ends) <= box["x"] + box["width"] + 1, "the number of a day that is not over is in sight"
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("house-history [data-key=hall_plug] .energy .reading")).to_contain_text("kWh · ")
 

@@ -46,8 +46,9 @@ export class Days {
     this.isPartial = seen.some(isPartial);
     seen.forEach((day, i) => {
       const bar = /** @type {HTMLElement} */ (this.element.children[i]);
-      const wide = (day.to - day.from) * second;
-      bar.style.left = `${((day.from - from) * second).toFixed(1)}px`;
+      const begin = Math.max(day.from, from); // the first and the last day may be in sight in part
+      const wide = (Math.min(day.to, to) - begin) * second;
+      bar.style.left = `${((begin - from) * second).toFixed(1)}px`;
       bar.style.width = `${Math.max(1, wide - (wide > 8 ? 2 : 0)).toFixed(1)}px`;
       bar.style.height = `${((100 * day.kwh) / most).toFixed(1)}%`;
       bar.classList.toggle("partial", isPartial(day));
