@@ -11,7 +11,7 @@ from daemons.cli import send
 from daemons.cli.command_list import describe_commands, example
 from daemons.cli.main import main
 from daemons.config import loader
-from tests.support.house import BREAKFAST, TemporaryHouse, eventually
+from tests.support.house import BREAKFAST, HouseFactory, eventually
 
 House = Callable[..., Result]
 NOT_UP = "The house is not up; `house up` (or `make up`) starts it.\n"
@@ -125,8 +125,10 @@ def test_an_example_of_each_kind_can_be_parsed(house: House) -> None:
 
 
 @pytest.mark.long
-def test_the_short_forms_switch_a_real_device(breakfast: TemporaryHouse) -> None:
+def test_the_short_forms_switch_a_real_device(make_house: HouseFactory) -> None:
     """A receipt is printed, the device follows, and `status NAME` shows it in words."""
+    breakfast = make_house(BREAKFAST.replace("speed = 60", "speed = 1"))  # toast takes two minutes
+    breakfast.house("up")
     assert "press applied" in breakfast.house("press", "bathroom_light").stdout
     assert "on applied" in breakfast.house("on", "kitchen_lamp", "brightness_percent=30").stdout
     assert breakfast.status()["devices"]["kitchen_lamp"]["state"]["brightness_percent"] == 30
