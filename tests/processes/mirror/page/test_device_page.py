@@ -486,6 +486,7 @@ def test_a_change_is_tried_applied_and_undone(editor: tuple[TemporaryHouse, Page
     part.get_by_role("button", name="Preview").click()
     expect(part.locator(".trial")).to_contain_text("Toaster restarts")
     expect(part.get_by_role("button", name="Apply")).to_be_in_viewport()
+    expect(part.locator(".trial h3").first).to_be_in_viewport()
     expect(part.locator(".trial")).to_contain_text("browning: 3 → 5")
     expect(part.locator(".trial")).to_contain_text("The house would have done the same")
     expect(part.locator(".trial")).to_contain_text(re.compile(r"From (.*, )?\d+:\d\d.* to \d+:\d\d"))

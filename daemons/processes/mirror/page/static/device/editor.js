@@ -35,6 +35,7 @@ export class Editor {
   #status = make("p", { class: "receipt" });
   #try = button("device_edit.try", "control", () => this.#runTrial());
   #discard = button("device_edit.discard", "control second", () => this.#load());
+  #buttons = make("div", { class: "buttons" }, this.#try, this.#discard);
   #trial = new Trial((...given) => this.#ask(...given), () => this.#drawButtons());
   #apply = button("device_edit.apply", "control strong", () => this.#runApply());
   #applyPart = make("div", { class: "apply", hidden: "" }, make("div", { class: "buttons" }, this.#apply), make("p", { class: "hint" }, t("device_edit.way_back")));
@@ -53,7 +54,7 @@ export class Editor {
     this.#form = new Form(nameOf(device.id), (changes) => this.#write(changes));
     this.#body.append(
       this.#form.element, this.#text, this.#problems,
-      make("div", { class: "buttons" }, this.#try, this.#discard), this.#applyPart, this.#status, this.#trial.element, this.#undo,
+      this.#buttons, this.#applyPart, this.#status, this.#trial.element, this.#undo,
     );
     const summary = make("summary", {}, make("h2", {}, t("device_edit.title")));
     this.element = make("details", { class: "part edit-part", hidden: "" }, summary, this.#refusal, this.#body);
@@ -174,7 +175,7 @@ export class Editor {
     else if (await this.#trial.run(text)) this.#report(t("device_edit.tried"));
     this.#setBusy(this.#try, false);
     this.#drawButtons();
-    this.#applyPart.scrollIntoView({ block: "nearest" });
+    this.#buttons.scrollIntoView({ block: "start" }); // with "Apply" and what would happen below
   }
 
   async #runApply() {
