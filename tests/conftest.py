@@ -170,7 +170,7 @@ def take_down(house: TemporaryHouse) -> str:
     deadline = Deadline()
     while True:
         done = house.house("down", check=False)
-        if "already runs under this name" not in done.stderr or deadline.left() < 0:
+        if "another command changes the house" not in done.stderr or deadline.left() < 0:
             break
         time.sleep(POLL_SECONDS)
     ends = Deadline(VERB_SECONDS)

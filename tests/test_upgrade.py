@@ -224,6 +224,22 @@ def test_a_version_whose_toaster_does_not_start_is_rolled_back(clone: Clone) -> 
     }
 
 
+def test_a_version_whose_supervisord_does_not_start_touches_no_process(clone: Clone) -> None:
+    """The way back restarts nothing, because nothing was handed over."""
+    pids = {name: clone.pid(name) for name in presences(clone)}
+    clone.edit(
+        "daemons/supervision/handover.py",
+        "def prepare() -> int:\n",
+        "def prepare() -> int:\n    raise NotUp\n",
+    )
+    clone.publish()
+    printed = clone.make("upgrade", check=False)
+    assert "The new version does not start a supervisord: " in printed
+    assert "runs the house, as before." in printed
+    assert {name: clone.pid(name) for name in pids} == pids
+    clone.house("restart", "toaster")
+
+
 def test_a_device_that_was_broken_before_does_not_stop_an_upgrade(clone: Clone) -> None:
     """Only a device that was ready before must be ready again."""
     (clone.home / "run" / "devices" / "toaster.json").write_text("{")

@@ -4,13 +4,16 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from daemons import errors
 from daemons.cli.context import Context, count_devices, json_option, progress_counter, timeout_option
+
+if TYPE_CHECKING:
+    from daemons.config.house import House
 
 PAGE_SECONDS = 5.0
 """How long `up` waits for the mirror's page once all devices are ready."""
@@ -20,8 +23,9 @@ PAGE_SECONDS = 5.0
 @timeout_option
 @click.option("--foreground", is_flag=True, help="Keep running until the house ends, for a service manager.")
 @click.option("--second", is_flag=True, hidden=True, help="Start a second supervisord for `house upgrade`.")
+@click.option("--attach", is_flag=True, hidden=True, help="Go on as --foreground after `house upgrade`.")
 @click.pass_obj
-def up(context: Context, timeout: float, foreground: bool, second: bool) -> None:
+def up(context: Context, timeout: float, foreground: bool, second: bool, attach: bool) -> None:
     """Start the house, and wait until every device is ready.
 
     If `house install` has made a systemd unit for this house, systemd starts it.
@@ -29,6 +33,9 @@ def up(context: Context, timeout: float, foreground: bool, second: bool) -> None
     from daemons.supervision import operations, ready
     from daemons.supervision.systemd import unit_for_root
 
+    if attach:  # a mistake in the file that came meanwhile does not end the house
+        watch_house(context, None)
+        return
     house = context.load_own_house()
     if second:
         context.enter_run_directory()
@@ -38,13 +45,10 @@ def up(context: Context, timeout: float, foreground: bool, second: bool) -> None
         unit.call("start")
         click.echo(f"systemd runs the house: {unit.name} ({unit.path}).")
         return
-    context.enter_run_directory()
     if foreground:
-        from daemons.supervision.foreground import run_foreground
-        from daemons.supervision.notify import Notifier
-
-        run_foreground(house, context.run, Notifier())
+        watch_house(context, house)
         return
+    context.enter_run_directory()
     began = time.monotonic()
     unit = checked_unit(context)
     with progress_counter("ready") as progress:
@@ -70,6 +74,15 @@ def up(context: Context, timeout: float, foreground: bool, second: bool) -> None
     elif fault:
         click.secho(f"The mirror serves no page: {fault}", fg="yellow")
     click.echo("`house mirror` shows it, `house logs` prints its logs, `house down` ends it.")
+
+
+def watch_house(context: Context, house: "House | None") -> None:
+    """Run a house in the foreground; without `house`, one that runs already."""
+    from daemons.supervision.foreground import run_foreground
+    from daemons.supervision.notify import Notifier
+
+    context.enter_run_directory()
+    run_foreground(house, context.run, Notifier())
 
 
 @click.command()

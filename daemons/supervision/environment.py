@@ -16,6 +16,8 @@ from daemons.storage.paths import describe
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Numbers of renameat2(2)."""
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+"""The variables that would make a Python look into another environment."""
 CALL_SECONDS = 900
 """How long a verb of an environment may take: the start of a house of many devices on a slow machine."""
 
@@ -55,8 +57,7 @@ def run_isolated(
 
     A program that does not exist or does not end in time has a status that is not 0, and says so.
     """
-    foreign = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-    environment = {key: value for key, value in os.environ.items() if key not in foreign} | variables
+    environment = {key: value for key, value in os.environ.items() if key not in FOREIGN} | variables
     try:
         return subprocess.run(
             words,

@@ -35,8 +35,10 @@ ENDED, HUNG = "the end of supervisord", "a supervisord that hangs"
 """Reasons of the end of the loop; every other one is a signal."""
 
 
-def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
+def run_foreground(house: House | None, run: Path, notifier: Notifier) -> None:
     """Start the house unless it runs, watch its supervisord, and stop the house at SIGTERM or SIGINT.
+
+    Without `house`, it runs already, and nothing is started.
 
     At SIGUSR1, which `house upgrade` sends, it starts the supervisord of the new version beside the present
     one. When the present one has ended, this process becomes one of the new version.
@@ -44,10 +46,11 @@ def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
     Raises SupervisorError if supervisord has ended without `house down`, or has not answered for long.
     """
     with Loop(time.monotonic) as loop:
-        signal.signal(signal.SIGUSR1, lambda *_: loop.at(loop.now(), lambda: start_second(notifier)))
+        signal.signal(signal.SIGUSR1, lambda *_: loop.at(loop.now(), lambda: start_second(loop)))
         with suppress(AlreadyRunning):  # `house upgrade` asks the other one
             NameLock(FOREGROUND)  # it is held until this process ends
-        operations.begin(house, run)
+        if house is not None:
+            operations.begin(house, run)
         pid = wait_for_pid()
         watch = Watch(loop, notifier, pid)
         try:
@@ -63,16 +66,27 @@ def run_foreground(house: House, run: Path, notifier: Notifier) -> None:
         if reason == HUNG:
             raise SupervisorError(f"supervisord (PID {pid}) hangs")
         notifier.send(STOPPING=1, STATUS="The devices are being stopped.")
-        operations.down()
+        try:
+            operations.down()
+        except AlreadyRunning:  # most likely `house upgrade`, which must not start the house again
+            upgrade.note_down()
+            operations.end_supervisords()
 
 
-def start_second(notifier: Notifier) -> None:
+def start_second(loop: Loop) -> None:
     """Start a supervisord of the version that `house upgrade` has noted; it belongs to the same service."""
     record = upgrade.read_record()
-    if record is not None and record.step == "restart":
-        notifier.send_status("House is upgraded: its processes restart one after the other.")
-        notifier.send(WATCHDOG=1)
-        upgrade.start_second(record)
+    if record is None or record.step != "restart":
+        return
+    process = upgrade.open_second(record)
+    pidfd = os.pidfd_open(process.pid)
+
+    def on_end() -> None:
+        loop.unwatch(pidfd)
+        os.close(pidfd)
+        upgrade.note_second(process)
+
+    loop.watch(pidfd, on_end)
 
 
 def become_new_version(notifier: Notifier) -> None:
@@ -81,7 +95,7 @@ def become_new_version(notifier: Notifier) -> None:
     if record is None:
         return
     notifier.restore()
-    words = record.environment(str(present(Path(record.link)))).command("up", "--foreground")
+    words = record.environment(str(present(Path(record.link)))).command("up", "--attach")
     os.execv(words[0], words)  # noqa: S606
 
 

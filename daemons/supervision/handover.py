@@ -29,11 +29,13 @@ from daemons.supervision.supervisord import (
 )
 
 
-def prepare() -> None:
-    """Note the supervisord that runs as the first one; raises NotUp without one."""
+def prepare() -> int:
+    """Note the supervisord that runs as the first one, and return its PID; raises NotUp without one."""
     end_next()
     with closing(Supervisor()) as first:
-        replace_file(Path(OLD_PIDFILE), str(first.call("getPID")).encode())
+        pid = int(first.call("getPID"))
+    replace_file(Path(OLD_PIDFILE), str(pid).encode())
+    return pid
 
 
 def take_socket() -> None:
@@ -92,20 +94,28 @@ class Handover:
         self._first.close()
         self._second.close()
 
-    def forward(self, ready: Collection[str], timeout_seconds: float) -> None:
+    def forward(
+        self, ready: Collection[str], timeout_seconds: float, keep: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Hand over each process that the first supervisord still has.
 
-        The steward is the first, then what does not run, and then one process after the other. Those of
-        `ready` must become ready within a time without progress. Raises NotReady or SupervisorError.
+        The steward is the first, then what does not run, and then one process after the other. What the
+        configuration does not have any more ends before what is new begins. Those of `ready` must become
+        ready within a time without progress. `keep` is called for each process between its end there and its
+        start here. Raises NotReady or SupervisorError.
         """
         first = processes(self._first)
         waiting: list[str] = self._second.call("reloadConfig")[0][0]
+        removed = first.keys() - waiting - processes(self._second).keys()
         for name in sorted(waiting, key=lambda name: (name != STEWARD, is_running(first, name), name)):
             stop(self._first, [name])
+            keep(name)
             self._second.call("addProcessGroup", name)
             if name in ready and not stopped_path(name).exists():
                 wait_ready([name], self._second, timeout_seconds, lambda *_: None)
-        stop(self._first, list(first))  # what the configuration does not have any more
+            if name == STEWARD:
+                stop(self._first, sorted(removed))
+        stop(self._first, sorted(removed))  # if an earlier attempt has ended after the steward
 
     def back(self, restore: Callable[[str], None]) -> bool:
         """Hand all processes back to the first supervisord; return False if it has ended.

@@ -113,10 +113,10 @@ def write_if_changed(path: Path, content: bytes) -> None:
         replace_file(path, content)
 
 
-def forget_stops(house: House) -> None:
-    """Delete the stop marks of removed devices."""
+def forget_stops() -> None:
+    """Delete the stop marks of devices that are not installed any more."""
     for path in Path("stopped").iterdir():
-        if path.name not in house.slices():
+        if not program_path(path.name).exists():
             path.unlink()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from daemons.errors import AlreadyRunning, SupervisorError
 from daemons.storage.lock import NameLock
 from daemons.storage.paths import stopped_path
-from daemons.supervision.supervisord import BAD_NAME, Supervisor
+from daemons.supervision.supervisord import BAD_NAME, Supervisor, is_handed_over
 
 MARK = Path("restarting")
 """The mark, in the run directory."""
@@ -36,6 +36,8 @@ def finish_restart(supervisor: Supervisor) -> list[str] | None:
     """
     if not MARK.exists():
         return []
+    if is_handed_over():
+        return None
     try:
         lock = NameLock("house")
     except AlreadyRunning:

@@ -21,7 +21,7 @@ from daemons.config.files import pack
 from daemons.config.house import House
 from daemons.config.plan import ProcessChange, begun_rules, make_plan
 from daemons.config.slice import Slice, read_slice
-from daemons.errors import HouseError, NotReady, NotUp, StorageError, SupervisorError
+from daemons.errors import AlreadyRunning, HouseError, NotReady, NotUp, StorageError, SupervisorError
 from daemons.runtime.processor import used_seconds, waited_seconds, waits_for_disk
 from daemons.storage.installed import INSTALLED
 from daemons.storage.lock import NameLock, read_pid
@@ -51,9 +51,23 @@ HUNG_WORK_SECONDS = 0.05
 def one_verb_at_a_time() -> Iterator[None]:
     """Lock the house, so that no two verbs change it at the same time.
 
-    Raises AlreadyRunning with the PID of the other one.
+    Raises AlreadyRunning with the PID of the other one, and HouseError in the middle of an upgrade.
     """
-    lock = NameLock("house")
+    with locked_house():
+        if is_handed_over() and running_pid():
+            raise HouseError("an upgrade of this house was interrupted; `house upgrade` completes it")
+        yield
+
+
+@contextmanager
+def locked_house() -> Iterator[None]:
+    """Lock the house, also in the middle of an upgrade; raises AlreadyRunning with the PID of the other."""
+    try:
+        lock = NameLock("house")
+    except AlreadyRunning as error:
+        holder = f" (PID {error.pid})" if error.pid else ""
+        error.args = (f"another command changes the house{holder}; wait for its end",)
+        raise
     try:
         yield
     finally:
@@ -98,17 +112,17 @@ def start_supervisord(house: House, run: Path) -> bool:
     if left:
         raise SupervisorError(left_over(left))
     handover.end_others()
+    keep_first()
     write_house(house, run)
+    keep_version(pack(house.files), "up")
+    forget_stops()
     launch(configuration(run))
     return True
 
 
 def write_house(house: House, run: Path) -> None:
     """Install the configuration and the version, before supervisord starts."""
-    keep_first()
     install(house, run)
-    keep_version(pack(house.files), "up")
-    forget_stops(house)
     # Some machines write no .pyc files by themselves. Without them a start takes five times as long.
     compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
     replace_file(RUNNING, f"{describe_version()}\n".encode())
@@ -121,9 +135,9 @@ def begin_second(house: House, run: Path) -> None:
     """
     if is_handed_over():
         return
-    handover.prepare()
+    first = handover.prepare()
     write_house(house, run)
-    launch_second(run)
+    launch_second(run, first)
     handover.take_socket()
 
 
@@ -162,7 +176,7 @@ def down() -> str | None:
     """
     supervisor = Supervisor()
     ended_how, left = "The house is down.", {}
-    with one_verb_at_a_time():
+    with locked_house():
         handover.end_others()
         try:
             was_up = supervisor.is_up()
@@ -180,6 +194,13 @@ def down() -> str | None:
         if left:
             raise SupervisorError(left_over(left))
     return ended_how if was_up or killed else None
+
+
+def end_supervisords() -> None:
+    """End all supervisords of the house, and with them its processes, although another command changes it."""
+    handover.end_others()
+    if pid := running_pid():
+        kill_and_wait(pid)
 
 
 def restart(names: list[str], timeout_seconds: float, progress: Progress) -> None:
@@ -317,7 +338,7 @@ def reload(
             )
             error.args = (f"{error}\nThe previous configuration was put back, and runs.",)
             raise
-        forget_stops(house)
+        forget_stops()
     return changes
 
 

@@ -16,6 +16,8 @@ from daemons.storage.paths import STOPPED_BY_HAND, check_path, interpreter, repl
 SOCKET = "supervisord.sock"
 NEXT_SOCKET = "supervisord.next"
 """The socket of a second supervisord, until it takes over the name of the first one's; not longer than it."""
+COPY, OTHER_COPY = "supervisord.conf", "supervisord.other.conf"
+"""The copies of supervisord.conf in the run directory: a second supervisord has the one that is free."""
 INCLUDED, NOTHING = "files=programs/*.conf", "files=programs/none"
 """What a supervisord.conf includes, and what that of a second supervisord includes at its start."""
 
@@ -117,30 +119,33 @@ def adapted(source: Path, run: Path) -> str:
     return text.replace("files=run/programs", "files=programs")
 
 
-def write_configuration(run: Path, text: str) -> Path:
+def write_configuration(run: Path, text: str, name: str = COPY) -> Path:
     """Write the copy of supervisord.conf in the run directory, unless it is the same; return its path."""
-    made = run / "supervisord.conf"
+    made = run / name
     if not made.is_file() or made.read_text() != text:
         replace_file(made, text.encode())
     return made
 
 
-def launch_second(run: Path) -> None:
-    """Start a supervisord beside the one that runs, with a socket of its own and without processes.
+def launch_second(run: Path, first: int) -> None:
+    """Start a supervisord beside the `first` one (a PID), with a socket of its own and without processes.
 
-    It reads the usual configuration whenever it reads it again. Raises SupervisorError.
+    It reads the usual configuration whenever it reads it again. Its file is never that of the first one,
+    which would otherwise lose its processes with the next reload if this were killed. Raises SupervisorError.
     """
     text = adapted(configuration_source(), run)
     if not can_launch_second(run):
         raise SupervisorError("this supervisord.conf has another socket, or includes other files")
-    launch(write_configuration(run, text.replace(SOCKET, NEXT_SOCKET).replace(INCLUDED, NOTHING)))
-    write_configuration(run, text)
+    used = Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")
+    name = OTHER_COPY if os.fsencode(run / COPY) in used else COPY
+    launch(write_configuration(run, text.replace(SOCKET, NEXT_SOCKET).replace(INCLUDED, NOTHING), name))
+    write_configuration(run, text, name)
 
 
 def can_launch_second(run: Path) -> bool:
-    """Return whether supervisord.conf names the socket and the programs as that of House does."""
+    """Return whether supervisord.conf names the socket, the PID and the programs as that of House does."""
     text = adapted(configuration_source(), run)
-    return SOCKET in text and INCLUDED in text
+    return SOCKET in text and INCLUDED in text and f"pidfile={run}/supervisord.pid" in text
 
 
 LIMITS = (

@@ -10,6 +10,7 @@ The process that runs this may lose its environment, so nothing is imported afte
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -21,17 +22,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.errors import AlreadyRunning, HouseError, NotReady, StorageError, SupervisorError
+from daemons.storage.installed import INSTALLED as CONFIGURATION
 from daemons.storage.journal import later_format
 from daemons.storage.lock import FOREGROUND, NameLock, holder
-from daemons.storage.paths import replace_file
+from daemons.storage.paths import replace_file, stopped_path
 from daemons.storage.release import RUNNING
+from daemons.storage.versions import keep_version
 from daemons.supervision import handover, systemd
 from daemons.supervision.away import AwayWatch
-from daemons.supervision.environment import Environment, present, remove_others, swap
-from daemons.supervision.install import installed_files, restore_files
+from daemons.supervision.environment import FOREIGN, Environment, present, remove_others, swap
+from daemons.supervision.install import forget_stops, installed_files, restore_files
 from daemons.supervision.logs import last_lines
 from daemons.supervision.observed import has_failed, not_ready, pids, read_status, text_of
-from daemons.supervision.operations import one_verb_at_a_time
+from daemons.supervision.operations import locked_house
 from daemons.supervision.programs import can_launch_second
 from daemons.supervision.source_tree import Fetched, SourceTree
 from daemons.supervision.supervisord import Supervisor, is_handed_over
@@ -44,6 +47,10 @@ INSTALLED = FOLDER / "installed"
 """The slices, the programs and the configuration that the old version has installed."""
 SECOND = FOLDER / "second.json"
 """What the start of the second supervisord came to, if the process in the foreground has started it."""
+SECOND_LOG = FOLDER / "second.log"
+"""What it has printed."""
+DOWN = FOLDER / "down"
+"""The mark that the house was stopped meanwhile, so that it is not started again."""
 SECOND_SECONDS = 300.0
 """How long that start may take: a slow machine may compile every file."""
 LOCKS = ("house", "edit")
@@ -125,6 +132,7 @@ def is_interrupted(record: Record | None) -> bool:
 def begin(record: Record) -> None:
     """Note what is done from now on; raises StorageError."""
     forget_journals()
+    DOWN.unlink(missing_ok=True)
     write_record(record)
 
 
@@ -161,15 +169,14 @@ def restart(record: Record, say: Say) -> str | None:
     if not JOURNALS.exists():
         keep_journals()
     try:
-        printed = hand_over(record, say) if can_hand_over(record) else restart_all(record, say)
+        if can_hand_over(record):
+            return hand_over(record, say)
+        printed = restart_all(record, say)
     except NotReady as error:
         return about([error.device])
     except HouseError as error:
         return str(error)
-    if why := fault(record, record.environment(record.new), printed):
-        return why
-    handover.end_others()
-    return None
+    return fault(record, record.environment(record.new), printed)
 
 
 def can_hand_over(record: Record) -> bool:
@@ -187,24 +194,34 @@ def can_hand_over(record: Record) -> bool:
     if unit and unit.is_active() and holder(FOREGROUND) is None:
         return False
     try:
-        if not Supervisor().is_up():
-            return False
+        with closing(Supervisor()) as first:
+            if not first.is_up():
+                return False
     except SupervisorError:
         return False
     return record.environment(record.new).house("up", "--second", "--help").returncode == 0
 
 
-def hand_over(record: Record, say: Say) -> str:
-    """Swap the environments, and restart one process after the other; raises HouseError."""
-    with one_verb_at_a_time():
+def hand_over(record: Record, say: Say) -> str | None:
+    """Swap the environments, and restart one process after the other; return as `restart` does.
+
+    No verb changes the house before the first supervisord has ended: until then, the way back is open.
+    Raises HouseError.
+    """
+    with locked_house():
         keep_installed()
         swap_link(record, record.new)
         say("The processes restart one after the other, with the new version.")
         if not is_handed_over():
             begin_second(record)
         with closing(handover.Handover()) as both:
-            both.forward(record.ready, record.timeout_seconds)
-    return ""
+            both.forward(record.ready, record.timeout_seconds, keep_journal)
+        if why := fault(record, record.environment(record.new), ""):
+            return why
+        handover.end_others()
+        keep_version(CONFIGURATION.read_bytes().decode(errors="replace"), "upgrade")
+        forget_stops()
+    return None
 
 
 def begin_second(record: Record) -> None:
@@ -215,7 +232,9 @@ def begin_second(record: Record) -> None:
     SECOND.unlink(missing_ok=True)
     pid = holder(FOREGROUND)
     if pid is None:
-        start_second(record)
+        process = open_second(record)
+        process.wait()
+        note_second(process)
     else:
         os.kill(pid, signal.SIGUSR1)
     end = time.monotonic() + SECOND_SECONDS
@@ -227,10 +246,22 @@ def begin_second(record: Record) -> None:
         raise HouseError(f"The new version does not start a supervisord: {printed}")
 
 
-def start_second(record: Record) -> None:
-    """Start the supervisord of the new version as a child of this process, and write what it came to."""
-    done = record.environment(record.new).house("up", "--second")
-    replace_file(SECOND, msgspec.json.encode(text_of(done) if done.returncode else ""))
+def open_second(record: Record) -> "subprocess.Popen[bytes]":
+    """Begin to start the supervisord of the new version; `note_second` is called when that has ended."""
+    with SECOND_LOG.open("wb") as log:
+        return subprocess.Popen(
+            record.environment(record.new).command("up", "--second"),
+            env={key: value for key, value in os.environ.items() if key not in FOREIGN},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def note_second(process: "subprocess.Popen[bytes]") -> None:
+    """Note what the start has come to: an empty text, or the reason why it has failed."""
+    printed = SECOND_LOG.read_text(errors="replace").strip() or f"exit status {process.wait()}"
+    replace_file(SECOND, msgspec.json.encode(printed if process.wait() else ""))
 
 
 def restart_all(record: Record, say: Say) -> str:
@@ -267,20 +298,25 @@ def fault(record: Record, new: Environment, printed: str) -> str | None:
                 "starts it, `house install` writes the unit again"
             )
         else:
-            missing = not_ready(status, record.ready)
+            missing = not_ready(status, wanted_names(record))
             why = about(missing) if missing else ""
         if not why:
             break
         if time.monotonic() > end or has_failed(status, missing):
             return why
         time.sleep(POLL_SECONDS)
-    before = pids(status, record.ready)
+    before = pids(status, wanted_names(record))
     time.sleep(STAY_SECONDS)
     status = read_status(new)
-    after = pids(status, record.ready)
+    after = pids(status, before)
     if ended := sorted(name for name, pid in before.items() if after.get(name) != pid):
         return f"{about(ended)}\nIt became ready, and ended again within {STAY_SECONDS:g} s."
     return None
+
+
+def wanted_names(record: Record) -> list[str]:
+    """Return the processes that must be ready: a person may have stopped one since the record was made."""
+    return [name for name in record.ready if not stopped_path(name).exists()]
 
 
 def give_up(record: Record, say: Say) -> NoReturn:
@@ -305,7 +341,8 @@ def go_back(record: Record, say: Say) -> NoReturn:
     except (HouseError, OSError) as error:
         raise Failed(f"Going back has failed: {error}\n`house upgrade` tries it again.") from error
     old = record.environment(str(present(link)))
-    done = old.house("up", "--timeout", f"{record.timeout_seconds:g}") if record.was_up else None
+    was_up = record.was_up and not DOWN.exists()
+    done = old.house("up", "--timeout", f"{record.timeout_seconds:g}") if was_up else None
     if done and not read_status(old).get("up"):
         raise Failed(f"The old version does not start: {text_of(done)}\n`house upgrade` tries it again.")
     if sentence := record.put_tree_back():
@@ -314,7 +351,11 @@ def go_back(record: Record, say: Say) -> NoReturn:
     write_record(replace(record, step="done", new=str(old.path), old=kept, root=None))
     forget_journals()
     remove_others(link, Path(kept))
-    raise Failed(f"The upgrade has failed. House {old.version()} runs the house, as before.")
+    if record.was_up and not was_up:
+        text = f"House {old.version()} is installed, as before. The house was stopped meanwhile."
+    else:
+        text = f"House {old.version()} runs the house, as before."
+    raise Failed(f"The upgrade has failed. {text}")
 
 
 def end(record: Record, away: Mapping[str, float], say: Say) -> None:
@@ -378,6 +419,14 @@ def keep_journals() -> None:
         raise StorageError(f"the journals cannot be copied into {FOLDER.absolute()}: {error}") from error
 
 
+def keep_journal(name: str) -> None:
+    """Copy the journal of a process that has just ended; raises StorageError."""
+    for path in JOURNALS.glob(f"{name}.*.json"):
+        path.unlink(missing_ok=True)
+    for path in Path("journal").glob(f"{name}.*.json"):
+        replace_file(JOURNALS / path.name, path.read_bytes())
+
+
 def restore_journals(record: Record) -> None:
     """Put back each journal that the new version has written in a format that the old one cannot read."""
     for name in record.ready:
@@ -395,19 +444,27 @@ def restore_journal(name: str) -> None:
 
 
 def take_back() -> bool:
-    """Return whether the supervisord of the old version has taken all processes back.
+    """Return whether the supervisord of the old version runs, and has all processes again.
 
-    It does not if it has ended, or if no handover was begun. Raises HouseError.
+    Otherwise the whole house has to restart. Raises HouseError.
     """
     if not INSTALLED.exists():
-        return False
-    with one_verb_at_a_time():
+        return False  # no handover was begun
+    wait_for_locks()
+    with locked_house():
         handover.end_next()
         restore_installed()
-        if not is_handed_over():
-            return False
-        with closing(handover.Handover()) as both:
-            return both.back(restore_journal)
+        if is_handed_over():
+            with closing(handover.Handover()) as both:
+                return both.back(restore_journal)
+        with closing(Supervisor()) as first:
+            return first.is_up()  # nothing was handed over, or all is back already
+
+
+def note_down() -> None:
+    """Note that the house was stopped during an upgrade."""
+    if FOLDER.is_dir():
+        replace_file(DOWN, b"")
 
 
 def forget_journals() -> None:

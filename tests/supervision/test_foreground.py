@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from daemons.storage.lock import FOREGROUND, holder
+from daemons.storage.lock import FOREGROUND, NameLock, holder
 from daemons.supervision.foreground import describe
 from daemons.supervision.handover import Handover, end_others
-from daemons.supervision.upgrade import SECOND, Record, write_record
+from daemons.supervision.upgrade import DOWN, FOLDER, SECOND, Record, write_record
 from tests.support.house import BREAKFAST, HOUSE, HouseFactory, TemporaryHouse, eventually
 from tests.support.patience import WAIT_SECONDS, Deadline, patience
 
@@ -183,6 +183,26 @@ def test_an_upgrade_goes_on_in_the_same_service(
         os.kill(process.pid, signal.SIGUSR1)  # too late: nothing is started
         process.terminate()
         assert process.wait(patience()) == 0
+    assert house.house("down").stdout == "The house was not up; nothing was done.\n"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_stop_in_the_middle_of_an_upgrade_ends_the_house_at_once(
+    make_house: HouseFactory, manager: Manager
+) -> None:
+    """The upgrade holds the lock of the verbs, and must not start the house again."""
+    house = make_house()
+    with foreground(house, manager) as process:
+        manager.wait_for("READY=1", FIRST_SECONDS)
+        with chdir(house.run):
+            FOLDER.mkdir()
+            lock = NameLock("house")
+            process.terminate()
+            assert process.wait(patience()) == 0
+            assert DOWN.exists()
+            lock.release()
+    eventually(lambda: house.process("toaster") is None)
     assert house.house("down").stdout == "The house was not up; nothing was done.\n"
 
 

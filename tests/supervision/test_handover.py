@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from daemons.errors import NotReady, SupervisorError
+from daemons.processes.steward.steward import is_about_to_come
+from daemons.supervision import programs
 from daemons.supervision.handover import Handover, end_others, prepare
+from daemons.supervision.interrupted import finish_restart
 from daemons.supervision.programs import NEXT_SOCKET, can_launch_second, launch_second
 from daemons.supervision.supervisord import OLD_PIDFILE, OLD_SOCKET, Supervisor, ended, is_handed_over
 from tests.support.house import TemporaryHouse, eventually
@@ -176,8 +179,7 @@ def test_a_second_supervisord_that_never_took_over_is_ended(
     monkeypatch.setenv("HOUSE_SUPERVISORD", str(breakfast.supervisord))
     first, before = supervisord(breakfast), all_pids(breakfast)
     with chdir(breakfast.run):
-        prepare()
-        launch_second(breakfast.run)
+        launch_second(breakfast.run, prepare())
         with closing(Supervisor(path=NEXT_SOCKET)) as second:
             left = int(second.call("getPID"))
         assert not is_handed_over()
@@ -199,5 +201,78 @@ def test_a_configuration_with_another_socket_is_left_alone(
     )
     monkeypatch.setenv("HOUSE_SUPERVISORD", str(breakfast.supervisord))
     with chdir(breakfast.run), pytest.raises(SupervisorError, match="another socket"):
-        launch_second(breakfast.run)
+        launch_second(breakfast.run, supervisord(breakfast))
     assert not can_launch_second(breakfast.run)
+
+
+def test_a_second_supervisord_that_does_not_start_changes_nothing(
+    breakfast: TemporaryHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one would lose its processes at the next reload if its own file had been written."""
+    before = all_pids(breakfast)
+
+    def fail(_: Path) -> None:
+        raise SupervisorError("no second one")
+
+    monkeypatch.setattr(programs, "launch", fail)
+    monkeypatch.setenv("HOUSE_SUPERVISORD", str(breakfast.supervisord))
+    with chdir(breakfast.run), pytest.raises(SupervisorError, match="no second one"):
+        launch_second(breakfast.run, prepare())
+    breakfast.config.write_text(breakfast.config.read_text().replace("browning = 3", "browning = 4"))
+    breakfast.house("reload")
+    after = all_pids(breakfast)
+    assert {name for name in before if before[name] != after[name]} == {"toaster"}
+
+
+def test_no_other_verb_changes_a_house_in_a_handover(
+    breakfast: TemporaryHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would see only a part of the processes; it says what to do."""
+    before = all_pids(breakfast)
+    with handover(breakfast, monkeypatch) as both:
+        for words in (
+            ("stop", "toaster"),
+            ("start", "toaster"),
+            ("restart", "toaster"),
+            ("reload",),
+            ("up",),
+        ):
+            done = breakfast.house(*words, check=False)
+            assert done.returncode == 1, words
+            assert "an upgrade of this house was interrupted; `house upgrade` completes it" in done.stderr
+        Path("restarting").touch()  # a verb was killed, and the steward starts what it had stopped
+        assert finish_restart(Supervisor()) is None
+        Path("restarting").unlink()
+        assert all_pids(breakfast) == before
+        both.forward(READY, patience())
+        end_others()
+    breakfast.house("restart", "toaster")
+
+
+def test_a_removed_device_ends_before_a_new_one_begins(
+    breakfast: TemporaryHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may share hardware. The steward does not wait for the removed one; its stop mark stays."""
+    breakfast.house("stop", "toaster")
+    toml = breakfast.config.read_text().replace("devices.toaster", "devices.bread")
+    breakfast.config.write_text(toml.replace("devices.kitchen_lamp", "devices.a_lamp"))
+    with handover(breakfast, monkeypatch) as both:
+        assert not is_about_to_come("kitchen_lamp")
+        assert is_about_to_come("mirror")
+        both.forward((*READY, "a_lamp", "bread"), patience())
+        end_others()
+        assert Path("stopped/toaster").exists()  # the way back needs it
+    log = breakfast.log("supervisord")
+    assert log.index("stopped: kitchen_lamp") < log.index("spawned: 'a_lamp'")
+    assert breakfast.pids().keys() == {"a_lamp", "bathroom_light", "bread", "coffee_maker", "mirror"}
+
+
+def test_the_journal_is_kept_between_the_end_and_the_start(
+    breakfast: TemporaryHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that a device remembers is newer than the copy, and the new version has not written it yet."""
+    kept: dict[str, tuple[int | None, ...]] = {}
+    with handover(breakfast, monkeypatch) as both:
+        both.forward(READY, patience(), lambda name: kept.update({name: (breakfast.process(name),)}))
+        end_others()
+    assert kept.keys() == set(READY)

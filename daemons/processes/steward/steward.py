@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
@@ -310,7 +311,7 @@ class Steward:
         self._process.loop.watch(0, self.on_supervisor_event)
         processes: list[dict[str, Any]] = answer
         names = {info["name"] for info in processes}
-        waiting = set(self._watched) - names if is_handed_over() else set()  # they come soon, one by one
+        waiting = {name for name in self._watched if name not in names and is_about_to_come(name)}
         names |= waiting
         self._watched = {name: watched for name, watched in self._watched.items() if name in names}
         self._remembered = {name: found for name, found in self._remembered.items() if name in names}
@@ -507,6 +508,11 @@ class Steward:
         self._journal.save(
             StewardMemory(life=self._process.life, boot_id=boot_id(), watched_processes=watched_processes)
         )
+
+
+def is_about_to_come(name: str) -> bool:
+    """Return whether an upgrade is about to hand this process over to the supervisord of the steward."""
+    return is_handed_over() and Path("programs", f"{name}.conf").exists()
 
 
 def signal_process(pid: int | None, number: signal.Signals) -> None:
