@@ -275,7 +275,8 @@ def killed_at(page: Page, is_time: Callable[[], bool]) -> None:
             except OSError:
                 continue
             if b"daemons.editing.program" in command and is_ours:
-                os.kill(int(entry.name), signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may have ended just now
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 @pytest.mark.long
