@@ -56,14 +56,16 @@ def end_others() -> None:
 
 def end_next() -> None:
     """End a second supervisord that has not taken over; it has no processes."""
-    if not Path(NEXT_SOCKET).exists():
-        return
-    with suppress(NotUp), closing(Supervisor(path=NEXT_SOCKET)) as second:
-        kill_supervisord(second.call("getPID"))
-    with suppress(FileNotFoundError):
-        Path(OLD_PIDFILE).replace(PIDFILE)
-    for path in (OLD_SOCKET, NEXT_SOCKET):  # in this order: without the second one, a handover is on
-        Path(path).unlink(missing_ok=True)
+    if Path(NEXT_SOCKET).exists():
+        with suppress(NotUp), closing(Supervisor(path=NEXT_SOCKET)) as second:
+            kill_supervisord(second.call("getPID"))
+        for path in (OLD_SOCKET, NEXT_SOCKET):  # in this order: without the second one, a handover is on
+            Path(path).unlink(missing_ok=True)
+    if not Path(
+        OLD_SOCKET
+    ).exists():  # the first one is the only one, also if the way back was killed at its end
+        with suppress(FileNotFoundError):
+            Path(OLD_PIDFILE).replace(PIDFILE)
 
 
 def end_first() -> None:
@@ -72,7 +74,10 @@ def end_first() -> None:
         return
     if pid := running_pid(OLD_PIDFILE):
         kill_supervisord(pid)
-    for path in (OLD_SOCKET, OLD_PIDFILE):
+    for path in (
+        OLD_PIDFILE,
+        OLD_SOCKET,
+    ):  # in this order: without its socket, the PID is that of the only one
         Path(path).unlink(missing_ok=True)
 
 

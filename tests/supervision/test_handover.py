@@ -12,7 +12,7 @@ import pytest
 from daemons.errors import NotReady, SupervisorError
 from daemons.processes.steward.steward import is_about_to_come
 from daemons.supervision import programs
-from daemons.supervision.handover import Handover, end_others, prepare
+from daemons.supervision.handover import Handover, end_next, end_others, prepare
 from daemons.supervision.interrupted import finish_restart
 from daemons.supervision.programs import NEXT_SOCKET, can_launch_second, launch_second
 from daemons.supervision.supervisord import OLD_PIDFILE, OLD_SOCKET, Supervisor, ended, is_handed_over
@@ -190,6 +190,19 @@ def test_a_second_supervisord_that_never_took_over_is_ended(
         both.forward(READY, patience())
         end_others()
     assert has_ended(first)
+
+
+@pytest.mark.usefixtures("run")
+def test_the_first_supervisord_gets_its_pid_back_if_the_way_back_was_killed_at_its_end() -> None:
+    """While a handover is on, the PID of the house is that of the second one."""
+    for socket, pid in ((True, "7"), (False, "42")):
+        Path("supervisord.pid").write_text("7")
+        Path(OLD_PIDFILE).write_text("42")
+        if socket:
+            Path(OLD_SOCKET).touch()
+        end_next()
+        assert Path("supervisord.pid").read_text() == pid
+        Path(OLD_SOCKET).unlink(missing_ok=True)
 
 
 def test_a_configuration_with_another_socket_is_left_alone(
