@@ -72,9 +72,10 @@ class Page:
 
         def answer() -> HttpResponse | None:
             try:
-                return http_request(self.url, path, Authorization=f"Bearer {self.token}")
+                found = http_request(self.url, path, Authorization=f"Bearer {self.token}")
             except (OSError, HTTPException):
                 return None
+            return None if b"the mirror is ending" in found.body else found
 
         found: HttpResponse = eventually(answer)
         return found
