@@ -21,9 +21,11 @@ from daemons.supervision.upgrade import (
     forget_journals,
     is_interrupted,
     keep_journals,
+    note_down,
     read_record,
     restart_all,
     restore_journals,
+    wanted_names,
     write_record,
 )
 
@@ -110,6 +112,34 @@ def test_a_restart_waits_for_a_change_of_the_house(
     after = read_record()
     assert after is not None
     assert (after.step, after.new, Path(record.link).readlink()) == ("done", record.old, Path(".venv.old"))
+
+
+def test_a_house_that_was_stopped_meanwhile_is_not_started_again(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upgrade goes back to the old version; only the next `up` starts it."""
+    commands: list[tuple[str, ...]] = []
+
+    def house(_: Environment, *words: str) -> "CompletedProcess[str]":
+        commands.append(words)
+        return CompletedProcess([], 0, '{"up": true}', "")
+
+    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(Environment, "house", house)
+    begin(record)
+    note_down()
+    lock = NameLock("house")
+    with pytest.raises(Failed, match="The house was stopped meanwhile"):
+        finish(record, lambda _: None)
+    lock.release()
+    assert [words for words in commands if words[0] == "up"] == []
+
+
+def test_a_process_that_was_stopped_since_the_check_need_not_be_ready(record: Record) -> None:
+    """A person stops it while the new version is built and checked."""
+    assert wanted_names(record) == ["lamp", "toaster"]
+    Path("stopped/lamp").touch()
+    assert wanted_names(record) == ["toaster"]
 
 
 def test_the_whole_house_restarts_where_its_processes_cannot_be_handed_over(
